@@ -1,0 +1,1 @@
+"""The agent's side of the call: states, matching, the session protocol, dispositions."""

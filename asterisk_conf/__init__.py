@@ -1,0 +1,1 @@
+"""Templates of the Asterisk configuration, as data; `dialer.asterisk` renders them."""

@@ -1,0 +1,48 @@
+"""Identifiers, one type per noun, so that a debt's id cannot be passed where a person's is meant.
+
+Attempt, leg and recording ids are made here before the thing exists (the attempt's id becomes the channel's id in
+Asterisk). They are 32 lower-case hex digits: safe in a channel id, a dialplan extension, a file name and a URL.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from typing import Final, NewType
+
+AttemptId = NewType("AttemptId", str)
+"""One dial; also the Uniqueid of its channel in Asterisk and the name of its recording."""
+LegId = NewType("LegId", str)
+"""One nailed-up audio leg of an agent; the Uniqueid of its channel."""
+AgentId = NewType("AgentId", str)
+"""An agent's sign-in name: letters, digits, dot, dash and underscore."""
+CampaignId = NewType("CampaignId", int)
+ListId = NewType("ListId", int)
+PersonId = NewType("PersonId", int)
+DebtId = NewType("DebtId", int)
+PhoneId = NewType("PhoneId", int)
+
+_HEX32: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def is_call_id(text: str) -> bool:
+    """Whether `text` has the shape of an attempt or leg id (and so cannot carry anything else into Asterisk)."""
+    return _HEX32.fullmatch(text) is not None
+
+
+def _uuid7(now: datetime) -> str:
+    """A UUID version 7 (RFC 9562, 5.7) as 32 hex digits: 48 bits of Unix milliseconds, then random bits."""
+    milliseconds = int(now.timestamp() * 1000) & (1 << 48) - 1
+    value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return f"{value:032x}"
+
+
+def new_attempt_id(now: datetime) -> AttemptId:
+    """A fresh attempt id; ids sort by the instant they were made."""
+    return AttemptId(_uuid7(now))
+
+
+def new_leg_id(now: datetime) -> LegId:
+    """A fresh id for an agent's audio leg."""
+    return LegId(_uuid7(now))

@@ -1,0 +1,1 @@
+"""From audio on disk to a sealed, catalogued recording and a listening copy."""

@@ -1,0 +1,1 @@
+"""The read side: summaries, funnels and exports for people."""

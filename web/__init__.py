@@ -1,0 +1,1 @@
+"""HTTP assembly: health, metrics and pages."""
