@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
+
 from agent_gateway.agent import Agent
 from agent_gateway.floor import CallTerms
-
 from dialer.call import CallEvent, CallRecord, CallState, IllegalCallEventError, next_state
 from domain.clock import Clock
 from domain.ids import AttemptId, LegId

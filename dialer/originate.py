@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from accounts.model import CampaignSettings, Claim, Reservation
+
 from agent_gateway.floor import CallTerms
 from dialer.call_actor import CallLimits
 from domain.phone import PhoneNumber
@@ -17,7 +18,9 @@ MIN_RING_S: Final = 15.0
 """16 CFR 310.4(b)(4)(iii): at least 15 seconds or four rings; kept for every purpose."""
 
 
-def order_for(settings: CampaignSettings, claim: Claim, reservation: Reservation, caller_id: PhoneNumber) -> Origination:
+def order_for(
+    settings: CampaignSettings, claim: Claim, reservation: Reservation, caller_id: PhoneNumber
+) -> Origination:
     """The order for one attempt.
 
     A recorded message is replaced by a plain hang-up where the gate forbids any for this call.
