@@ -19,12 +19,14 @@ from agent_gateway.floor import CallTerms
 from dialer.call import CallEvent, CallRecord, CallState, IllegalCallEventError, next_state
 from domain.clock import Clock
 from domain.ids import AttemptId, LegId
+from domain.outcomes import Verdict
 from domain.telephony import (
     Answered,
     Ended,
     Joined,
     Judged,
     KeyPressed,
+    LiveChannel,
     Origination,
     Parted,
     Rang,
@@ -102,7 +104,14 @@ class Lost:
     """The switch no longer has the call and never said why."""
 
 
-Message = SwitchEvent | AgentFound | AgentGone | TimeUp | Release | Lost
+@dataclass(frozen=True, slots=True)
+class StandsAt:
+    """Where the switch says the call is, after its events could not be heard for a while."""
+
+    channel: LiveChannel
+
+
+Message = SwitchEvent | AgentFound | AgentGone | TimeUp | Release | Lost | StandsAt
 
 
 class CallActor:
@@ -180,7 +189,7 @@ class CallActor:
 
     # --- one message at a time --------------------------------------------------------------------------------------
 
-    async def _handle(self, message: Message) -> None:
+    async def _handle(self, message: Message) -> None:  # noqa: C901  # one flat line a kind of message
         match message:
             case Rang(at=at):
                 self._rang(at)
@@ -207,6 +216,8 @@ class CallActor:
                 await self._let_go()
             case Lost():
                 self._move(CallEvent.ENDED, ended_at=self._now())
+            case StandsAt(channel):
+                await self._stands_at(channel)
             case KeyPressed():
                 pass  # opt-outs are the engine's: they hold for every campaign
             case _:
@@ -310,6 +321,28 @@ class CallActor:
             await self._telephony.hang_up(self.attempt)
         except TelephonyError as error:
             _log.warning("release failed", attempt=self.attempt, error=str(error), maybe_done=error.maybe_done)
+
+    # --- catching up ------------------------------------------------------------------------------------------------
+
+    async def _stands_at(self, channel: LiveChannel) -> None:
+        """Catch up with what happened unheard: release what rings, join or await an agent for who has answered."""
+        now = self._now()
+        if not channel.answered:
+            await self._let_go()
+            return
+        if channel.joined_with is not None:
+            self._catch_up_to_person(now)
+            self._move(CallEvent.MATCHED, leg=LegId(channel.joined_with))
+            self._joined(LegId(channel.joined_with), now)
+        elif self.record.state not in {CallState.TALKING, CallState.CONNECTING}:
+            self._stop_timer()
+            if self._catch_up_to_person(now):
+                await self._find_agent(self._limits.abandon_s + self._limits.late_agent_s, first=True)
+
+    def _catch_up_to_person(self, now: float) -> bool:
+        """Somebody may be listening: without a verdict that is a person."""
+        self._move(CallEvent.ANSWERED, answered_at=now)
+        return self._move(CallEvent.PERSON, judged_at=now, verdict=Verdict.UNCERTAIN, verdict_cause="unheard")
 
     # --- plumbing ---------------------------------------------------------------------------------------------------
 

@@ -13,13 +13,13 @@ from itertools import cycle
 from typing import Final, Protocol
 
 import structlog
+
+from accounts import claim as claiming
+from accounts import ledger
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
 from accounts.facts import Facts
 from accounts.model import Campaign, Claim, Refusal, RefusalCause, Reservation, ReserveRequest, Ruling
-
-from accounts import claim as claiming
-from accounts import ledger
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
@@ -32,7 +32,7 @@ from domain.ids import AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
-from pacing.snapshot import Capacity, Health
+from pacing.snapshot import Capacity, FloorSnapshot, Health
 
 _log = structlog.get_logger(__name__)
 
@@ -230,7 +230,7 @@ class CampaignLoop:
                 self._say("the next account may only be dialed with an agent reserved for it")
         return Placed.KEPT
 
-    def _snapshot(self, trunk: Trunk) -> controller.FloorSnapshot:
+    def _snapshot(self, trunk: Trunk) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()
         capacity = Capacity(
             channels_free=trunk.limits.channels - trunk.in_use,

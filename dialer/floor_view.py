@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from accounts.model import CampaignSettings
-
 from agent_gateway.floor import AgentView as SeatView
 from dialer.call import CallRecord, CallState
 from domain.ids import AgentId, AttemptId, CampaignId

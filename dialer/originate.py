@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from accounts.model import CampaignSettings, Claim, Reservation
-
+from accounts.model import CampaignSettings, Reservation
 from agent_gateway.floor import CallTerms
 from dialer.call_actor import CallLimits
 from domain.phone import PhoneNumber
@@ -19,7 +18,7 @@ MIN_RING_S: Final = 15.0
 
 
 def order_for(
-    settings: CampaignSettings, claim: Claim, reservation: Reservation, caller_id: PhoneNumber
+    settings: CampaignSettings, reservation: Reservation, to: PhoneNumber, caller_id: PhoneNumber
 ) -> Origination:
     """The order for one attempt.
 
@@ -30,7 +29,7 @@ def order_for(
         treatment = Treatment.HANGUP
     return Origination(
         attempt=reservation.attempt,
-        to=claim.number,
+        to=to,
         caller_id=caller_id,
         trunk=settings.trunk,
         detect_machine=settings.detect_machine,
