@@ -376,7 +376,7 @@ async def test_a_consumer_that_cannot_follow_loses_the_connection_not_the_order(
     hangups = [e.message.text("Uniqueid") for e in seen if isinstance(e, Received) and e.message.event_name == "Hangup"]
     assert hangups == [str(number) for number in range(len(hangups))]
     assert registry.get_sample_value("dialer_ami_events_total", {"fate": "shed"}) == 7.0
-    assert registry.get_sample_value("dialer_ami_queue_depth_max") == 9.0
+    assert registry.get_sample_value("dialer_ami_queue_depth_max") == 8.0
     assert isinstance(await next_event(client), Connected)
 
 
