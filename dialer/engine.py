@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
-from recordings.catalogue import FinishedCall
 
 from accounts import campaigns as campaign_rows
 from accounts import claim as claiming
@@ -22,7 +21,7 @@ from accounts import ledger, tallies
 from accounts.async_store import AsyncStore
 from accounts.errors import NotFoundError, StoreError
 from accounts.facts import Facts
-from accounts.model import Campaign, CampaignStatus, Claim, Ending, Reservation, Ruling
+from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from agent_gateway.agent import Agent
 from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
 from dialer.call import CallRecord, CallState
@@ -52,6 +51,7 @@ from domain.telephony import (
     TelephonyError,
 )
 from pacing.snapshot import Health
+from recordings.catalogue import FinishedCall
 
 _log = structlog.get_logger(__name__)
 
@@ -71,16 +71,17 @@ class FinishedAttempt:
     attempt: AttemptId
     campaign: CampaignId
     number: PhoneNumber
-    order: Origination | None
+    order: Origination
     record: CallRecord
     outcome: Outcome
     reserved_at: float
 
 
 class Journal(Protocol):
-    """Told of each finished attempt; must not block."""
+    """Told of each finished attempt and of each account that may not be called; must not block."""
 
     def attempt(self, finished: FinishedAttempt) -> None: ...
+    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
 
 
 class Recordings(Protocol):
@@ -256,6 +257,9 @@ class Engine:
         trunk = self._trunks[campaign.settings.trunk]
         self._follow(campaign, order, trunk, None if agent is None else agent.id, adopted=None)
         self.counters.placed += 1
+
+    def blocked(self, held: Claim, refusal: Refusal) -> None:
+        self._journal.blocked(held, refusal)
 
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
         trunk.give_back()

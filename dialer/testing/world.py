@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from accounts import campaigns
 from accounts.async_store import AsyncStore
 from accounts.facts import Facts
-from accounts.model import CampaignSettings, Ruling
+from accounts.model import CampaignSettings, Claim, Refusal, Ruling
 from accounts.records import AccountRecord, PhoneRecord, store_account
 from accounts.store import open_store
 from agent_gateway.agent import Agent
@@ -98,6 +98,7 @@ class Witness:
     """Everything the engine and the floor told: the engine's Journal, People and Recordings and the floor's journal."""
 
     finished: list[FinishedAttempt] = field(default_factory=list)
+    refusals: list[tuple[Claim, Refusal]] = field(default_factory=list)
     disposed_calls: list[Disposed] = field(default_factory=list)
     recordings: list[FinishedCall] = field(default_factory=list)
     opt_outs: list[tuple[PhoneNumber, str]] = field(default_factory=list)
@@ -105,6 +106,9 @@ class Witness:
 
     def attempt(self, finished: FinishedAttempt) -> None:
         self.finished.append(finished)
+
+    def blocked(self, held: Claim, refusal: Refusal) -> None:
+        self.refusals.append((held, refusal))
 
     def disposed(self, disposed: Disposed) -> None:
         self.disposed_calls.append(disposed)
