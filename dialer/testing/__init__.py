@@ -1,1 +1,1 @@
-"""What demos, tests and training dial instead of the telephone network. Shipped, because a demo is part of the product."""
+"""Stand-ins that ship with the engine: a simulated switch, virtual time, the test carrier and softphones."""
