@@ -1,4 +1,4 @@
-"""The test carrier: a second Asterisk that plays the telephone network, people, machines and refusals behind its numbers.
+"""The test carrier: a second Asterisk that plays the telephone network: people, machines, refusals.
 
 It demands registration and challenges every call with digest authentication, as a trunk does. What it saw it writes
 itself, to `carrier.jsonl`, independent of anything the dialer writes (see `carrier_file`); the number plan says what

@@ -1,9 +1,10 @@
 """What the test carrier saw, read back from `carrier.jsonl`.
 
-The carrier appends one JSON object a line for each event of a channel: CHAN_START (an INVITE that passed authentication
-has become a channel), INVITE (who was called, and the truth about the number), RINGING, ANSWER, MARK, BEEP, PRESS, DTMF,
-HANGUP. Times are seconds of the machine's real clock with microseconds, whatever calendar the dialer is given. Lines may
-be out of order between channels and the last may be cut short; the reader folds them into one record per call.
+The carrier appends one JSON object a line for each event of a channel: CHAN_START (an INVITE that passed
+authentication has become a channel), INVITE (who was called, and the truth about the number), RINGING, ANSWER, MARK,
+BEEP, PRESS, DTMF, HANGUP. Times are seconds of the machine's real clock with microseconds, whatever calendar the
+dialer is given. Lines may be out of order between channels and the last may be cut short; the reader folds them into
+one record per call.
 """
 
 from __future__ import annotations
