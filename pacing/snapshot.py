@@ -50,7 +50,7 @@ class AgentView:
         leaves_at: announced instant of a break, a log-out or the end of the shift; None when nothing is announced.
         leaves_after_call: asked to pause or sign out after the present call.
         returns_at: for a paused agent, the announced end of the pause.
-        pace: this agent's talk and wrap times as a multiple of the team's (1.0: like everyone).
+        pace: class of this agent's own speed, an index of `forecast.PACES` (2: like everyone).
         skills: what the agent can take; compared with what a campaign asks.
     """
 
@@ -60,7 +60,7 @@ class AgentView:
     leaves_at: float | None = None
     leaves_after_call: bool = False
     returns_at: float | None = None
-    pace: float = 1.0
+    pace: int = 2
     skills: frozenset[str] = frozenset()
 
 
@@ -78,6 +78,7 @@ class LineView:
         reserved_for: the agent kept free for it, if any; such a line cannot be abandoned for want of an agent.
         ours: False for a line of another campaign that draws on the same agents.
         human_p: once answered, chance that it is a person; None until then.
+        answered_at: when something answered; None until then.
     """
 
     attempt: AttemptId
@@ -89,6 +90,7 @@ class LineView:
     reserved_for: AgentId | None = None
     ours: bool = True
     human_p: float | None = None
+    answered_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
