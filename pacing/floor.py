@@ -26,6 +26,7 @@ from pacing.snapshot import (
     Health,
     LineStage,
     LineView,
+    Totals,
     WindowTally,
 )
 
@@ -56,6 +57,11 @@ class Pacer:
     """Events that came twice, out of order or about something unknown."""
     heard_at: float = -math.inf
     """Instant of the newest event."""
+    dials: int = 0
+    over: int = 0
+    live: int = 0
+    lost: int = 0
+    wrapped: int = 0
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.settings.target)
@@ -106,6 +112,7 @@ class Pacer:
             if state is not AgentState.WRAP_UP:
                 known.wrap.ended(0.0)
         elif before.state is AgentState.WRAP_UP:
+            self.wrapped += 1
             known.wrap.ended(length)
             known.handled(before.agent, length + self.talked.pop(before.agent, 0.0))
             if self.forecast is not None:
@@ -128,6 +135,7 @@ class Pacer:
         if attempt in self.lines:
             self.ignored += 1
             return
+        self.dials += 1
         chance = self.experience.answers.rate() if answer_p is None else min(max(answer_p, 0.0), 1.0)
         self.lines[attempt] = LineView(attempt, LineStage.DIALING, now, now, chance, route, reserved_for)
 
@@ -154,6 +162,7 @@ class Pacer:
             return
         line = self._drop(attempt, now)
         if line is not None:
+            self.over += 1
             self.experience.answers.outcome(False, now)
             for rings in self.experience.ring_times(line.route):
                 rings.machine((now if line.answered_at is None else line.answered_at) - line.dialed_at)
@@ -171,6 +180,7 @@ class Pacer:
         line = self._drop(attempt, now)
         if line is None or line.stage is LineStage.WAITING:
             return
+        self.over += 1
         if not released:
             self.experience.answers.outcome(False, now)
         for rings in self.experience.ring_times(line.route):
@@ -185,14 +195,16 @@ class Pacer:
         line = self._drop(attempt, now)
         if line is None:
             return
+        self.over += 1
+        self.live += 1
+        self.lost += abandoned
         if line.stage is not LineStage.WAITING:
             self.experience.answers.outcome(True, now, line.answer_p)
         answered_at = line.since if line.answered_at is None else line.answered_at
         needed_at = line.since if line.stage is LineStage.WAITING else now
         for rings in self.experience.ring_times(line.route):
             rings.person(answered_at - line.dialed_at, needed_at - answered_at)
-        aim = self.budget.aim(self.tallies)
-        self.budget.answered(abandoned=abandoned, aim=aim, agents=len(self.agents), now=now)
+        self.budget.answered(abandoned=abandoned, tallies=self.tallies, agents=len(self.agents), now=now)
 
     def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
@@ -229,7 +241,8 @@ class Pacer:
         self.rebuild(now)
         answers = self.experience.answers
         cold = answers.seen < _COLD_DIALS
-        theta = min(self.budget.theta, _COLD_THETA * self.settings.target) if cold else self.budget.theta
+        theta = self.budget.theta(tallies, len(self.agents))
+        theta = min(theta, _COLD_THETA * self.settings.target) if cold else theta
         return FloorSnapshot(
             now=now,
             settings=self.settings,
@@ -245,6 +258,7 @@ class Pacer:
             answer_p_high=answers.upper(),
             inbound_waiting=inbound_waiting,
             inbound_per_s=inbound_per_s,
+            totals=Totals(self.dials, self.over, self.live, self.lost, self.wrapped),
         )
 
     def rebuild(self, now: float) -> None:

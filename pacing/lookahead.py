@@ -12,11 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pacing.forecast import Floats
+
+Complexes = NDArray[np.complex128]
 
 EXACT_UP_TO: Final = 30
 """Teams up to this size get the exact distribution."""
@@ -40,36 +44,51 @@ class Demand(Protocol):
         ...
 
 
+@lru_cache(maxsize=256)
+def _contour(agents: int) -> tuple[Complexes, Complexes]:
+    """Points of a circle, and weights with which a generating function there sums to P(Z < agents).
+
+    The circle has a radius below 1, so that what a transform of so few points folds back is damped to 1e-9. Only half
+    of the circle is needed: the other half is its mirror image.
+    """
+    size = agents + 8
+    radius = 1e-9 ** (1.0 / size)
+    half = size // 2 + 1
+    points = radius * np.exp(2j * np.pi * np.arange(half) / size)
+    weights = (points[:, None] ** -np.arange(agents)[None, :]).sum(axis=1) / size
+    mirrored = np.full(half, 2.0)
+    mirrored[0] = 1.0
+    if size % 2 == 0:
+        mirrored[-1] = 1.0
+    return points, weights * mirrored
+
+
 @dataclass(slots=True)
 class ExactDemand:
-    """The distribution of Z itself, one row per u; the last column is "as many as there are agents, or more"."""
+    """The generating function of Z on a circle, one row per u: exact, and cheap to extend."""
 
-    law: Floats
+    agents: int
+    transform: Complexes
 
     @classmethod
     def of(cls, agents: int, chances: Floats) -> ExactDemand:
         """Build from a [terms, u] array of chances."""
-        law = np.zeros((chances.shape[1], agents + 1))
-        law[:, 0] = 1.0
-        demand = cls(law)
-        for chance in chances:
-            demand.add(chance)
-        return demand
+        points, _ = _contour(agents)
+        factors = 1.0 + chances[:, :, None] * (points - 1.0)
+        return cls(agents, np.multiply.reduce(factors, axis=0))
 
     def overrun(self) -> Floats:
-        return self.law[:, -1]
+        _, weights = _contour(self.agents)
+        over: Floats = 1.0 - (self.transform @ weights).real
+        return np.minimum(np.maximum(over, 0.0), 1.0)
 
     def add(self, chance: Floats, count: int = 1) -> None:
-        law = self.law
-        column = chance[:, None]
-        for _ in range(count):
-            moved = law * column
-            moved[:, -1] = 0.0  # what has reached the top stays there
-            law -= moved
-            law[:, 1:] += moved[:, :-1]
+        points, _ = _contour(self.agents)
+        factor = 1.0 + chance[:, None] * (points - 1.0)
+        self.transform = self.transform * (factor if count == 1 else factor**count)
 
     def copy(self) -> ExactDemand:
-        return ExactDemand(self.law.copy())
+        return ExactDemand(self.agents, self.transform)
 
 
 @dataclass(slots=True)

@@ -119,7 +119,7 @@ class WindowTally:
         target: highest share of live answers that may be abandoned (0.03 for 3 %).
         answered: persons who answered, abandoned ones included.
         abandoned: those who met no agent in time, persons taken for machines included.
-        binds: whether the brake acts on it (a law or the campaign's own rule), or it is only shown.
+        binds: whether the brake acts on it (a law, or a rule held as hard as one), or theta is only steered by it.
         remaining_s: dialing time left in the window, for spreading what is left of the budget.
     """
 
@@ -166,6 +166,25 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts since the floor opened, never faded; rates of any window are differences of them.
+
+    Attributes:
+        dialed: calls ordered.
+        over: dials that have an end: a person answered, or nobody did.
+        answered: persons who answered.
+        abandoned: persons who answered and met no agent in time.
+        wrapped: conversations whose wrap-up is done.
+    """
+
+    dialed: int = 0
+    over: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    wrapped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FloorSnapshot:
     """Everything a decision depends on.
 
@@ -184,6 +203,7 @@ class FloorSnapshot:
         answer_p_high: its upper 80 % bound while little is known, else the same.
         inbound_waiting: incoming calls that wait for these agents now.
         inbound_per_s: incoming calls expected per second (blended campaigns).
+        totals: counts since the floor opened, for policies that steer by rates.
     """
 
     now: float
@@ -200,3 +220,4 @@ class FloorSnapshot:
     answer_p_high: float = 0.25
     inbound_waiting: int = 0
     inbound_per_s: float = 0.0
+    totals: Totals = Totals()

@@ -106,7 +106,7 @@ class Measure:
             "abandonment_ci95": list(binomial_interval(self.abandoned, answered)),
             "worst_15min": max(judged, default=None),
             "days": [lost / n for _, (n, lost) in sorted(self.day_counts.items())],
-            "lines_per_agent": self.line_s / self.agent_s if self.agent_s else 0.0,
+            "lines_per_agent": (self.line_s + self.talk_s) / self.agent_s if self.agent_s else 0.0,
             "idle_s_per_call": self.idle_s / self.served if self.served else math.inf,
             "released": self.released,
             "decisions": len(times),

@@ -15,7 +15,9 @@ from pacing.simulation.distributions import Spread
 
 DAY_S: Final = 8 * 3600.0
 """A simulated working day: the accounting window "day" of a workload."""
-WINDOWS: Final = ("day", "none")
+WINDOWS: Final = ("day", "day_law", "none")
+"""`day`: theta is steered so that the 8-hour day ends within the target. `day_law`: the brake binds on it as well.
+`none`: theta alone, by the law of averages."""
 
 
 class WorkloadError(ValueError):
@@ -129,7 +131,7 @@ def parse(document: object) -> Workload:
     target = _object(top.get("target", {}), "target", optional=("abandonment", "window"))
     workload = Workload(
         name=_text(top["name"], "name"),
-        seed=int(_number(top["seed"], "seed", high=2**63)),
+        seed=int(_number(top["seed"], "seed", high=2.0**63)),
         hours=_number(top["hours"], "hours", high=10_000, above=True),
         warm_up_s=_number(top.get("warm_up_s", 1800), "warm_up_s"),
         agents=_agents(top["agents"]),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from domain.ids import AgentId, AttemptId
 from pacing.decision import PacingDecision
@@ -86,7 +86,7 @@ class World:
     watcher: Watcher | None = None
     stopwatch: Stopwatch | None = None
     now: float = 0.0
-    heap: list[tuple[float, int, int, object, int]] = field(default_factory=list)
+    heap: list[tuple[float, int, int, Any, int]] = field(default_factory=list)
     sequence: int = 0
     agents: dict[AgentId, Agent] = field(default_factory=dict)
     idle: deque[tuple[Agent, int]] = field(default_factory=deque)
@@ -138,7 +138,7 @@ class World:
             if t > end:
                 break
             self.now = t
-            handlers[kind](subject, mark)  # type: ignore[operator]
+            handlers[kind](subject, mark)
         self.now = end
         for agent in self.agents.values():
             self.measure.span(agent.state, agent.since, end)
@@ -163,11 +163,8 @@ class World:
         day = int(self.now // DAY_S)
         if day != self.day:
             self.day, self.day_answered, self.day_abandoned = day, 0, 0
-        binds = self.workload.window == "day"
-        left = min(DAY_S * (day + 1), self.workload.length_s) - self.now
-        tally = WindowTally("day", self.workload.target, self.day_answered, self.day_abandoned, binds, left)
         snapshot = self.pacer.snapshot(
-            self.now, tallies=(tally,), capacity=_CAPACITY, health=_HEALTH, candidates=self._candidates()
+            self.now, tallies=self._tallies(), capacity=_CAPACITY, health=_HEALTH, candidates=self._candidates()
         )
         if self.stopwatch is None:
             decision = self.policy.decide(snapshot)
@@ -182,6 +179,14 @@ class World:
         for _ in range(decision.lines_to_add):
             if not self._dial(reserve=decision.reserve):
                 break
+
+    def _tallies(self) -> tuple[WindowTally, ...]:
+        load = self.workload
+        if load.window == "none":
+            return ()
+        left = min(DAY_S * (self.day + 1), load.length_s) - self.now
+        binds = load.window == "day_law"
+        return (WindowTally("day", load.target, self.day_answered, self.day_abandoned, binds, left),)
 
     def _candidates(self) -> tuple[Candidate, ...]:
         accounts = self.workload.accounts
@@ -227,14 +232,18 @@ class World:
             line.kind = "person"
             self._at(now + delay + self._ring(random), Event.ANSWER, line)
             return True
-        u = random.random()
-        for kind, share, after in self._others:
-            u -= share
-            if u < 0.0:
-                break
+        kind, after = self._fate(random.random())
         line.kind = kind
         self._at(now + delay + after(random), Event.ANSWER if kind == "machine" else Event.NOBODY, line)
         return True
+
+    def _fate(self, u: float) -> tuple[str, Callable[[Random], float]]:
+        """How a dial that reaches no person ends."""
+        for kind, share, after in self._others:
+            u -= share
+            if u < 0.0:
+                return kind, after
+        return self._others[-1][0], self._others[-1][2]
 
     def _ringing(self, line: Line, _mark: int) -> None:
         if not line.over:
