@@ -44,6 +44,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ANSWERED_BY_CLOSE_S: Final = 30
 """Added to the ring time: a call must not only ring but be over with its greeting before a window closes."""
 
+Facts = law.CallFacts
 AnyRow = Row[*tuple[Any, ...]]
 
 _CONTEXT: Final = (

@@ -52,6 +52,7 @@ class Allow:
     counted: bool = True
     flags: Sequence[str] = ()
     policy: str = "none"
+    policy_hash: str = "none"
     tzdata: str = "none"
 
 
