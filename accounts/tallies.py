@@ -65,7 +65,8 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
 
 def account_of(tx: Connection, debt: DebtId) -> str:
     """The client's reference of a debt."""
-    return tx.execute(select(debts.c.account).where(debts.c.id == debt)).scalar_one()
+    account: str = tx.execute(select(debts.c.account).where(debts.c.id == debt)).scalar_one()
+    return account
 
 
 def abandonment_by_day(

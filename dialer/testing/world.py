@@ -51,6 +51,7 @@ class Allow:
     counted: bool = True
     flags: Sequence[str] = ()
     policy: str = "none"
+    policy_hash: str = "none"
     tzdata: str = "none"
 
 
