@@ -40,8 +40,8 @@ from domain.telephony import (
 )
 
 _log = structlog.get_logger(__name__)
-NORMAL_CLEARING: Final = 16
-"""Q.850 cause of a phone that was put down; a phone that vanished ends with another."""
+_PUT_DOWN: Final = frozenset({0, 16})
+"""Q.850 causes of a phone that was put down (a BYE without a Reason reads 0); one that vanished ends with another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +308,7 @@ class Floor:
             case LegUp(leg, agent):
                 self._leg_up(agent, leg)
             case LegEnded(leg, agent, _, cause):
-                self._leg_ended(agent, leg, deliberate=cause == NORMAL_CLEARING)
+                self._leg_ended(agent, leg, deliberate=cause in _PUT_DOWN)
             case Joined(attempt, leg):
                 self._joined(attempt, leg)
             case Parted(attempt, leg):
