@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+
 import compliance
 from accounts import floor as agent_rows
 from accounts.async_store import AsyncStore
@@ -38,7 +40,6 @@ from dialer.switch_events import WANTED_EVENTS
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
 from domain.telephony import RecordingMode
-from prometheus_client import CollectorRegistry
 from recordings.audio import Party
 from recordings.capture import Capture
 from recordings.catalogue import FinishedCall
@@ -134,7 +135,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.push_async_callback(client.stop)
         await client.wait_connected(10.0)
         wall = NumberWall(parts.countries, parts.live_trunks)
-        switch = AsteriskSwitch(client, trunks=[sip for sip, _ in parts.trunks], wall=wall, registry=registry)
+        sip_trunks = [sip for sip, _ in parts.trunks]
+        switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
         log = None if parts.attempt_log is None else AttemptLog(parts.attempt_log)
         if log is not None:
             stack.callback(log.close)

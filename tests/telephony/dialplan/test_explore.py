@@ -1,5 +1,10 @@
-import asyncio, time, secrets, statistics
+import asyncio
+import secrets
+import statistics
+import time
+
 import pytest
+
 pytestmark = pytest.mark.telephony
 
 async def leg(p, name):
