@@ -1,14 +1,14 @@
-"""The account store for the event loop: every call runs on a thread, and every thread job passes one door.
+"""The account store for the event loop: every operation runs on a thread, never on the loop.
 
-Writes go through a single thread, in the order they were asked for; reads have their own. The door counts jobs in
-flight, because virtual time must not advance while one is.
+Writes go through a single thread, in the order they were asked for; reads have their own. Every job passes the loop's
+`run_in_executor`, the one door at which virtual time counts jobs in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,45 +20,28 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ThreadDoor:
-    """The only way from the event loop to a thread.
-
-    Attributes:
-        in_flight: jobs handed to a thread whose result has not reached the event loop yet.
-    """
-
-    def __init__(self) -> None:
-        self.in_flight = 0
-
-    async def run(self, executor: Executor, job: Callable[[], R]) -> R:
-        """Run a job on an executor and wait for it. Cancelling the wait does not undo the job."""
-        future = asyncio.get_running_loop().run_in_executor(executor, job)
-        self.in_flight += 1
-        future.add_done_callback(self._landed)
-        return await asyncio.shield(future)
-
-    def _landed(self, future: asyncio.Future[R]) -> None:
-        self.in_flight -= 1
-        if not future.cancelled():
-            future.exception()  # seen here too, for a waiter that was cancelled
-
-
 class AsyncStore:
     """`await store.write(ledger.reserve, request, decide)`: operations as in `Store`, off the event loop."""
 
-    def __init__(self, store: Store, door: ThreadDoor | None = None, readers: int = 2) -> None:
+    def __init__(self, store: Store, readers: int = 2) -> None:
         self.store = store
-        self.door = door or ThreadDoor()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
 
     async def write(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation as one durable transaction on the writing thread."""
-        return await self.door.run(self._writer, partial(self.store.write, operation, *args, **kwargs))
+        """Run an operation as one durable transaction on the writing thread.
+
+        Cancelling the wait does not undo the operation: it is written or fails as if nobody had stopped waiting.
+        """
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(
+            loop.run_in_executor(self._writer, partial(self.store.write, operation, *args, **kwargs))
+        )
 
     async def read(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a reading operation on a reading thread."""
-        return await self.door.run(self._readers, partial(self.store.read, operation, *args, **kwargs))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, partial(self.store.read, operation, *args, **kwargs))
 
     async def aclose(self) -> None:
         """Let running jobs end, then close the store."""

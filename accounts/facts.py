@@ -1,4 +1,4 @@
-"""The facts the gate decides on, read from the store in the field names of the compliance case format.
+"""The facts the gate decides on, read from the store.
 
 Read twice for every call: in bulk when an account is claimed, and again inside the reserving transaction. An attempt
 without an outcome is given as `unknown`, which counts.
@@ -6,16 +6,16 @@ without an outcome is given as `unknown`, which counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 from sqlalchemy.engine import Row
 
 from accounts.campaigns import read_settings
-from accounts.model import CampaignSettings, Mode
+from accounts.model import CampaignSettings, Claim, Mode
 from accounts.tables import (
     addresses,
     attempt_outcomes,
@@ -33,12 +33,19 @@ from accounts.tables import (
     stated_locations,
     suppressions,
 )
+from compliance import facts as law
 from domain.outcomes import Outcome
+from domain.telephony import Treatment
 
 HISTORY: Final = timedelta(days=62)
 """How far back history is read: the longest counting period in the rule packs, in full."""
 
-Facts = Mapping[str, object]
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ANSWERED_BY_CLOSE_S: Final = 30
+"""Added to the ring time: a call must not only ring but be over with its greeting before a window closes."""
+
+Facts = law.CallFacts
+AnyRow = Row[*tuple[Any, ...]]
 
 _CONTEXT: Final = (
     select(
@@ -113,7 +120,11 @@ _CONTACTS: Final = select(contacts).where(
     )
 )
 _SUPPRESSIONS: Final = select(suppressions).where(
-    or_(suppressions.c.number == bindparam("number"), suppressions.c.person_id == bindparam("person"))
+    or_(
+        suppressions.c.number == bindparam("number"),
+        suppressions.c.person_id == bindparam("person"),
+        suppressions.c.debt_id == bindparam("debt"),
+    )
 )
 _ADDRESSES: Final = select(addresses).where(addresses.c.person_id == bindparam("person"))
 _STATED: Final = select(stated_locations).where(stated_locations.c.person_id == bindparam("person"))
@@ -125,7 +136,7 @@ _PREFERENCES: Final = select(preferences).where(preferences.c.person_id == bindp
 class Context:
     """The rows around one account in one campaign."""
 
-    row: Row[*tuple[Any, ...]]
+    row: AnyRow
     settings: CampaignSettings
 
 
@@ -137,7 +148,7 @@ class Gathered:
         open_since: when the latest attempt on this person or number that has not ended was reserved.
     """
 
-    facts: Facts
+    facts: law.CallFacts
     open_since: datetime | None
 
 
@@ -150,117 +161,155 @@ def context(tx: Connection, entry: int) -> Context | None:
 def gather(tx: Connection, about: Context, now: datetime, mode: Mode, *, agent_guaranteed: bool) -> Gathered:
     """Read everything that counts for a call to this account's present phone."""
     row, settings = about.row, about.settings
-    keys = {"person": row.person_id, "number": row.e164, "since": now - HISTORY}
-    history, open_since = _history(tx, keys)
-    facts: dict[str, object] = {
-        "id": str(row.entry),
-        "now": now,
-        "purpose": settings.purpose,
-        "mode": mode.value,
-        "agent_guaranteed": agent_guaranteed,
-        "campaign_country": settings.country,
-        "campaign": str(row.campaign_id),
-        "creditor": row.creditor,
-        "person": str(row.person_id),
-        "debt": str(row.debt_id),
-        "account": str(row.debt_id),
-        "debt_kind": row.debt_kind,
-        "number": _present(
-            e164=row.e164,
-            line_type=row.line_type,
-            use=row.use,
-            exchange_zip=row.exchange_zip,
-            ported_at=row.ported_at,
+    purpose = law.Purpose(settings.purpose)
+    since = EPOCH if purpose is law.Purpose.LOCATION_INFO else now - HISTORY  # once in a lifetime is counted there
+    keys = {"person": row.person_id, "number": row.e164, "debt": row.debt_id, "since": since}
+    attempted, open_since = _attempts(tx, keys)
+    facts = law.CallFacts(
+        now=now,
+        purpose=purpose,
+        number=law.CalledNumber(
+            row.e164,
+            law.LineType(row.line_type),
+            law.NumberUse(row.use),
+            row.exchange_zip,
+            row.ported_at,
         ),
-        "addresses": _rows(tx, _ADDRESSES, keys, ("zip", "state", "city", "country", "tz")),
-        "stated_locations": _rows(tx, _STATED, keys, ("zip", "state", "tz", "until")),
-        "history": history,
-        "consents": [
-            _present(
-                kind=consent.kind,
-                given_to=consent.given_to,
-                given_at=consent.given_at,
-                until=consent.until,
-                revoked_at=consent.revoked_at,
-                number=consent.number,
-                debt=_text(consent.debt_id),
-            )
-            for consent in tx.execute(_CONSENTS, keys)
-        ],
-        "suppressions": [
-            _present(
-                kind=suppression.kind,
-                number=suppression.number,
-                person=_text(suppression.person_id),
-                debt=_text(suppression.debt_id),
-                since=suppression.since,
-                until=suppression.until,
-                scope=suppression.scope,
-            )
-            for suppression in tx.execute(_SUPPRESSIONS, keys)
-        ],
-        "preferences": [
-            _present(
-                kind=wish.kind,
-                days=wish.days,
-                medium=wish.medium,
-                **{"from": wish.from_time, "to": wish.to_time},
-            )
-            for wish in tx.execute(_PREFERENCES, keys)
-        ],
-        "policy": dict(settings.policy),
-    }
-    if row.rnd is not None:
-        facts["registries"] = _present(rnd=row.rnd, rnd_checked_at=row.rnd_checked_at)
-    if settings.subject is not None:
-        facts["subject"] = settings.subject
+        id=str(row.entry),
+        mode=law.Mode(mode.value),
+        agent_guaranteed=agent_guaranteed,
+        campaign_country=settings.country,
+        campaign=str(row.campaign_id),
+        subject=settings.subject,
+        creditor=row.creditor,
+        person=str(row.person_id),
+        debt=str(row.debt_id),
+        debt_kind=law.DebtKind(row.debt_kind),
+        addresses=tuple(
+            law.Address(place.zip, place.state, place.city, place.country, place.tz)
+            for place in tx.execute(_ADDRESSES, keys)
+        ),
+        stated_locations=tuple(
+            law.StatedLocation(place.zip, place.state, place.tz, place.until) for place in tx.execute(_STATED, keys)
+        ),
+        history=(*attempted, *(_contact(contact, row.creditor) for contact in tx.execute(_CONTACTS, keys))),
+        consents=tuple(_consent(consent) for consent in tx.execute(_CONSENTS, keys)),
+        suppressions=tuple(_suppression(found) for found in tx.execute(_SUPPRESSIONS, keys)),
+        preferences=tuple(_preference(wish) for wish in tx.execute(_PREFERENCES, keys)),
+        registries=law.Registries(
+            settings.national_dnc_file_date, law.Reassigned(row.rnd) if row.rnd else None, row.rnd_checked_at
+        ),
+        policy=_policy(settings),
+    )
     return Gathered(facts, open_since)
 
 
-def _history(tx: Connection, keys: Mapping[str, object]) -> tuple[list[dict[str, object]], datetime | None]:
-    latest: dict[str, dict[str, object]] = {}
+def for_claims(
+    tx: Connection, claims: Sequence[Claim], now: datetime, mode: Mode, *, agent_guaranteed: bool
+) -> Sequence[tuple[Claim, law.CallFacts]]:
+    """The facts of claimed accounts, to decide on before reserving (a claim that has moved on is left out)."""
+    found: list[tuple[Claim, law.CallFacts]] = []
+    for held in claims:
+        about = context(tx, held.entry)
+        if about is not None and about.row.phone_id == held.phone:
+            found.append((held, gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed).facts))
+    return found
+
+
+def _policy(settings: CampaignSettings) -> law.CampaignPolicy:
+    limits = settings.limits
+    return law.CampaignPolicy(
+        min_gap_minutes=limits.min_gap_minutes,
+        daily_cap_debt=limits.daily_cap_debt,
+        daily_cap_person=limits.daily_cap_person,
+        close_guard_seconds=int(settings.ring_timeout_s) + ANSWERED_BY_CLOSE_S,
+        abandon_message=settings.treatment is Treatment.MESSAGE,
+    )
+
+
+def _attempts(tx: Connection, keys: Mapping[str, object]) -> tuple[list[law.HistoryEvent], datetime | None]:
+    latest: dict[str, AnyRow] = {}
     open_since: datetime | None = None
     for row in tx.execute(_ATTEMPTS, keys):
+        latest[row.id] = row  # outcomes come in order: the last one holds
         if row.seq is None and (open_since is None or row.reserved_at > open_since):
             open_since = row.reserved_at
-        latest[row.id] = _present(
-            at=row.reserved_at,
-            number=row.number,
-            person=str(row.person_id),
-            debts=[str(row.debt_id)],
-            result=row.outcome or Outcome.UNKNOWN.value,
-            mode=row.mode,
-            message_left=row.message_left or None,
-            number_use=row.use,
-            subject=row.subject,
-            creditor=row.creditor,
-            campaign=str(row.campaign_id),
-        )
-    others = [
-        _present(
-            at=row.at,
-            direction=row.direction,
-            channel=row.channel,
-            number=row.number,
-            person=_text(row.person_id),
-            debts=None if row.debt_id is None else [str(row.debt_id)],
-            result=row.result,
-            campaign=_text(row.campaign_id),
-        )
-        for row in tx.execute(_CONTACTS, keys)
-    ]
-    return [*latest.values(), *others], open_since
+    return [_attempt(row) for row in latest.values()], open_since
 
 
-def _rows(
-    tx: Connection, statement: Any, keys: Mapping[str, object], fields: tuple[str, ...]
-) -> list[dict[str, object]]:
-    return [_present(**{field: row[field] for field in fields}) for row in tx.execute(statement, keys).mappings()]
+def _attempt(row: AnyRow) -> law.HistoryEvent:
+    result = law.Result(row.outcome or Outcome.UNKNOWN)
+    return law.HistoryEvent(
+        at=row.reserved_at,
+        result=result,
+        person=str(row.person_id),
+        debts=(str(row.debt_id),),
+        accounts=(str(row.debt_id),),
+        number=row.number,
+        creditor=row.creditor,
+        party_role=_party(result),
+        mode=law.Mode(row.mode),
+        number_use=law.NumberUse(row.use),
+        message_left=bool(row.message_left),
+        subject=row.subject,
+        campaign=str(row.campaign_id),
+    )
 
 
-def _present(**fields: object) -> dict[str, object]:
-    """The fields that have a value: absent means unknown in the case format."""
-    return {name: value for name, value in fields.items() if value is not None}
+def _contact(row: AnyRow, creditor: str) -> law.HistoryEvent:
+    debts_ = () if row.debt_id is None else (str(row.debt_id),)
+    result = law.Result(row.result)
+    return law.HistoryEvent(
+        at=row.at,
+        result=result,
+        person=_text(row.person_id),
+        debts=debts_,
+        accounts=debts_,
+        number=row.number,
+        creditor=creditor,
+        party_role=_party(result),
+        direction=law.Direction(row.direction),
+        channel=law.Channel(row.channel),
+        campaign=_text(row.campaign_id),
+    )
+
+
+def _party(result: law.Result) -> law.PartyRole:
+    return law.PartyRole.THIRD_PARTY if result is law.Result.THIRD_PARTY else law.PartyRole.CONSUMER
+
+
+def _consent(row: AnyRow) -> law.Consent:
+    return law.Consent(
+        law.ConsentKind(row.kind),
+        law.GivenTo(row.given_to),
+        row.given_at,
+        row.until,
+        row.revoked_at,
+        row.number,
+        _text(row.debt_id),
+    )
+
+
+def _suppression(row: AnyRow) -> law.Suppression:
+    return law.Suppression(
+        law.SuppressionKind(row.kind),
+        number=row.number,
+        person=_text(row.person_id),
+        debt=_text(row.debt_id),
+        since=row.since,
+        until=row.until,
+        scope=row.scope,
+    )
+
+
+def _preference(row: AnyRow) -> law.Preference:
+    return law.Preference(
+        law.PreferenceKind(row.kind),
+        frozenset(row.weekdays or ()),
+        row.start,
+        row.end,
+        None if row.medium is None else law.Channel(row.medium),
+    )
 
 
 def _text(value: int | None) -> str | None:

@@ -7,21 +7,21 @@ that transaction is committed. An attempt without an outcome counts as made.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from accounts import facts as fact_reader
 from accounts import retry
 from accounts.campaigns import read_settings
 from accounts.dialect import insert_or_ignore, lock_person_then_number
-from accounts.entries import EntryEvent, EntryState, sources, target
+from accounts.entries import EntryEvent, EntryState, target
 from accounts.errors import NotFoundError
-from accounts.facts import Context, Facts
+from accounts.facts import Context
 from accounts.model import (
     CampaignSettings,
     CampaignStatus,
@@ -33,6 +33,7 @@ from accounts.model import (
     ReserveRequest,
     Ruling,
 )
+from accounts.moves import move
 from accounts.tables import (
     attempt_outcomes,
     attempts,
@@ -46,11 +47,13 @@ from accounts.tables import (
     persons,
     phones,
 )
+from compliance.facts import CallFacts
 from domain.ids import AttemptId, new_attempt_id
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 
+_FACTS: Final = TypeAdapter(CallFacts)
 OPEN_AT_MOST: Final = timedelta(hours=4)
 """An attempt without an outcome keeps others off the same person at most this long; it counts toward caps for ever."""
 IN_CALL_RETRY: Final = timedelta(minutes=1)
@@ -68,6 +71,7 @@ ABOUT_THE_NUMBER: Final = frozenset(
 )
 """Blocks for good that another phone of the same person may escape."""
 
+AnyRow = Row[*tuple[Any, ...]]
 _entries = list_entries.c
 _TO_DIALING: Final = (
     update(list_entries)
@@ -92,7 +96,7 @@ _COUNT_CALLER_ID: Final = (
 )
 
 
-def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[Facts], Ruling]) -> Reservation | Refusal:
+def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts], Ruling]) -> Reservation | Refusal:
     """Make an attempt durable before anything is sent, if the gate allows it on the facts of this moment.
 
     A refusal `blocked` or `in_call` has already moved the account; after any other the claim still stands (give it
@@ -107,11 +111,11 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[Facts], R
     gathered = fact_reader.gather(tx, about, request.now, request.mode, agent_guaranteed=request.agent is not None)
     if gathered.open_since is not None and request.now - gathered.open_since < OPEN_AT_MOST:
         due = request.now + IN_CALL_RETRY
-        _move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
+        move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
         return Refusal(RefusalCause.IN_CALL, due)
     ruling = decide(gathered.facts)
     if not ruling.allowed:
-        return _block(tx, about, ruling, request.now, request.attempt)
+        return _block(tx, about, gathered.facts, ruling, request.now, request.attempt)
     if not _take_caller_id(tx, request.caller_id, request.now):
         return Refusal(RefusalCause.CALLER_ID_CAP, None)
     _insert_attempt(tx, about, request, ruling, gathered.facts)
@@ -135,7 +139,7 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
     return None
 
 
-def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, ruling: Ruling, facts: Facts) -> None:
+def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, ruling: Ruling, facts: CallFacts) -> None:
     held = request.claim
     tx.execute(insert(decisions), _decision_row(request.attempt, held.entry, ruling, request.now, facts))
     tx.execute(
@@ -162,27 +166,31 @@ def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, rul
     tx.execute(_TO_DIALING, {"entry": held.entry})
 
 
-def record_blocks(tx: Connection, blocks: Sequence[tuple[Claim, Ruling]], now: datetime) -> Sequence[Refusal]:
+def record_blocks(
+    tx: Connection, blocks: Sequence[tuple[Claim, CallFacts, Ruling]], now: datetime
+) -> Sequence[Refusal]:
     """Move claimed accounts that the gate blocked before reserving, many in one transaction."""
     refusals: list[Refusal] = []
-    for held, ruling in blocks:
+    for held, facts, ruling in blocks:
         about = fact_reader.context(tx, held.entry)
         if about is None or (about.row.state, about.row.claimed_by) != (EntryState.CLAIMED, held.engine):
             refusals.append(Refusal(RefusalCause.STALE_CLAIM, None))
         else:
-            refusals.append(_block(tx, about, ruling, now, new_attempt_id(now)))
+            refusals.append(_block(tx, about, facts, ruling, now, new_attempt_id(now)))
     return refusals
 
 
-def _block(tx: Connection, about: Context, ruling: Ruling, now: datetime, decision: AttemptId) -> Refusal:
+def _block(
+    tx: Connection, about: Context, facts: CallFacts, ruling: Ruling, now: datetime, decision: AttemptId
+) -> Refusal:
     row = about.row
     reasons = tuple(ruling.reasons)
-    print_ = json.dumps([sorted({f"{reason.rule}:{reason.code}" for reason in reasons}), ruling.policy, row.phone_id])
-    if print_ != row.last_block:  # the same block again changes nothing an officer would ask about
-        tx.execute(insert(decisions), _decision_row(decision, row.entry, ruling, now, None))
+    print_ = _fingerprint(ruling, row.phone_id, now)
+    if print_ != row.last_block:
+        tx.execute(insert(decisions), _decision_row(decision, row.entry, ruling, now, facts))
     first = reasons[0].code.value if reasons else RefusalCause.BLOCKED.value
     if ruling.retry_at is not None:
-        _move(
+        move(
             tx,
             row.entry,
             EntryEvent.BLOCK_UNTIL,
@@ -194,7 +202,7 @@ def _block(tx: Connection, about: Context, ruling: Ruling, now: datetime, decisi
         return Refusal(RefusalCause.BLOCKED, ruling.retry_at, reasons)
     other = _other_phone(tx, row) if {reason.code for reason in reasons} <= ABOUT_THE_NUMBER else None
     if other is not None:
-        _move(
+        move(
             tx,
             row.entry,
             EntryEvent.RELEASE,
@@ -204,11 +212,17 @@ def _block(tx: Connection, about: Context, ruling: Ruling, now: datetime, decisi
             claimed_by=None,
         )
         return Refusal(RefusalCause.BLOCKED, now, reasons)
-    _move(tx, row.entry, EntryEvent.BLOCK, reason=first, last_block=print_, claimed_by=None)
+    move(tx, row.entry, EntryEvent.BLOCK, reason=first, last_block=print_, claimed_by=None)
     return Refusal(RefusalCause.BLOCKED, None, reasons)
 
 
-def _other_phone(tx: Connection, row: Row[*tuple[Any, ...]]) -> int | None:
+def _fingerprint(ruling: Ruling, phone: int, now: datetime) -> str:
+    """Equal for the same block of the same phone on the same day: written once, for an officer asks by the day."""
+    rules = sorted({f"{reason.rule}:{reason.code}" for reason in ruling.reasons})
+    return "|".join((f"{now:%Y%m%d}", str(phone), ruling.policy, *rules))
+
+
+def _other_phone(tx: Connection, row: AnyRow) -> int | None:
     usable = _usable_phones(tx, row.person_id)
     if row.blocked_phones + 1 >= len(usable):
         return None
@@ -216,7 +230,7 @@ def _other_phone(tx: Connection, row: Row[*tuple[Any, ...]]) -> int | None:
 
 
 def _decision_row(
-    decision: AttemptId, entry: int, ruling: Ruling, now: datetime, facts: Facts | None
+    decision: AttemptId, entry: int, ruling: Ruling, now: datetime, facts: CallFacts
 ) -> dict[str, object]:
     return {
         "id": decision,
@@ -228,8 +242,9 @@ def _decision_row(
         "counted": ruling.counted,
         "flags": list(ruling.flags),
         "policy": ruling.policy,
+        "policy_hash": ruling.policy_hash,
         "tzdata": ruling.tzdata,
-        "facts": None if facts is None else json.dumps(facts, default=_plain, separators=(",", ":")),
+        "facts": _FACTS.dump_json(facts, exclude_defaults=True).decode(),
     }
 
 
@@ -240,10 +255,6 @@ def _reason(reason: Reason) -> dict[str, str]:
         "citation": reason.citation,
         "detail": reason.detail,
     }
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _take_caller_id(tx: Connection, number: PhoneNumber, now: datetime) -> bool:
@@ -325,11 +336,13 @@ def correct_outcome(tx: Connection, attempt: AttemptId, outcome: Outcome, now: d
         ended_at=last.ended_at,
         agent=last.agent_id,
         message_left=last.message_left,
+        bridged_s=last.bridged_s,
+        announced=last.announced,
     )
     add_outcome(tx, row, ending, now, seq=last.seq + 1)
 
 
-def add_outcome(tx: Connection, row: Row[*tuple[Any, ...]], ending: Ending, now: datetime, seq: int) -> None:
+def add_outcome(tx: Connection, row: AnyRow, ending: Ending, now: datetime, seq: int) -> None:
     """Insert an outcome row and apply the retry rule."""
     tx.execute(
         insert(attempt_outcomes),
@@ -348,14 +361,14 @@ def add_outcome(tx: Connection, row: Row[*tuple[Any, ...]], ending: Ending, now:
             "ended_at": ending.ended_at,
             "agent_id": ending.agent,
             "message_left": ending.message_left,
+            "bridged_s": ending.bridged_s,
+            "announced": ending.announced,
         },
     )
     _apply_retry(tx, row, read_settings(row.settings), ending.outcome, now)
 
 
-def _apply_retry(
-    tx: Connection, row: Row[*tuple[Any, ...]], settings: CampaignSettings, outcome: Outcome, now: datetime
-) -> None:
+def _apply_retry(tx: Connection, row: AnyRow, settings: CampaignSettings, outcome: Outcome, now: datetime) -> None:
     rule = settings.rule_for(outcome)
     if rule.flag_phone:
         _flag_phone(tx, row, outcome, now)
@@ -374,10 +387,10 @@ def _apply_retry(
         values["reserved_agent_only"] = after.reserved_agent
         if after.next_phone:
             values["phone_id"] = _phone_after(usable, row.phone_id)
-    _move(tx, row.entry_id, after.event, **values)
+    move(tx, row.entry_id, after.event, **values)
 
 
-def _flag_phone(tx: Connection, row: Row[*tuple[Any, ...]], outcome: Outcome, now: datetime) -> None:
+def _flag_phone(tx: Connection, row: AnyRow, outcome: Outcome, now: datetime) -> None:
     tx.execute(update(phones).where(phones.c.id == row.phone_id).values(unusable=outcome.value))
     if outcome is Outcome.SIT:
         tx.execute(update(numbers).where(numbers.c.e164 == row.number).values(sit_at=now))
@@ -406,16 +419,6 @@ def _same_outcomes(tx: Connection, entry: int, outcome: Outcome) -> int:
         .where(attempts.c.entry_id == entry, attempt_outcomes.c.outcome == outcome.value)
     )
     return tx.execute(statement).scalar_one()
-
-
-def _move(tx: Connection, entry: int, event: EntryEvent, **values: object) -> bool:
-    """Carry out one event of the entry's table; False when it was in no state that knows the event."""
-    statement = (
-        update(list_entries)
-        .where(_entries.id == entry, _entries.state.in_(sources(event)))
-        .values(state=target(event).value, **values)
-    )
-    return tx.execute(statement).rowcount == 1
 
 
 def still_open(tx: Connection, engine: str) -> Sequence[AttemptId]:

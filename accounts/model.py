@@ -6,9 +6,9 @@ their states. Instants are aware datetimes everywhere; the store keeps them as m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -94,6 +94,20 @@ DEFAULT_RETRY: tuple[RetryRule, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """A campaign's own limits on calls about debts, beside the law's.
+
+    Attributes:
+        min_gap_minutes: since the last outgoing call to the same number or person.
+        daily_cap_debt, daily_cap_person: outgoing calls on the local date.
+    """
+
+    min_gap_minutes: int = 240
+    daily_cap_debt: int = 2
+    daily_cap_person: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignSettings:
     """Everything a campaign is set up with. What the law asks for has no default.
 
@@ -108,7 +122,8 @@ class CampaignSettings:
         connect_within_s: from verdict to treatment.
         max_attempts: attempts on one account after which it is exhausted.
         zone: IANA zone used for parts of the day where the person's own is not known.
-        policy: overrides of the default policy, as in the case format.
+        limits: the campaign's own limits beside the law.
+        national_dnc_file_date: of the registry file the numbers were scrubbed against; telemarketing needs it.
     """
 
     purpose: str
@@ -132,7 +147,8 @@ class CampaignSettings:
     subject: str | None = None
     zone: str = "America/New_York"
     skills: tuple[str, ...] = ()
-    policy: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    national_dnc_file_date: date | None = None
     retry: tuple[RetryRule, ...] = DEFAULT_RETRY
 
     def rule_for(self, outcome: Outcome) -> RetryRule:
@@ -216,6 +232,8 @@ class Ruling(Protocol):
     @property
     def policy(self) -> str: ...
     @property
+    def policy_hash(self) -> str: ...
+    @property
     def tzdata(self) -> str: ...
 
 
@@ -262,6 +280,8 @@ class Ending:
         verdict: the detector's word, with its `verdict_cause`.
         answered_at, joined_at, ended_at: instants, where they happened.
         agent: who spoke with the person.
+        bridged_s: seconds bridged with agents, all bridges together.
+        announced: whether both heard that the call is recorded; None when unknown.
     """
 
     outcome: Outcome
@@ -275,3 +295,5 @@ class Ending:
     ended_at: datetime | None = None
     agent: AgentId | None = None
     message_left: bool = False
+    bridged_s: float | None = None
+    announced: bool | None = None

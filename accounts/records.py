@@ -14,10 +14,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from accounts.dialect import insert_or_ignore
-from accounts.entries import EntryEvent, EntryState, sources, target
+from accounts.entries import EntryEvent, EntryState
 from accounts.model import DebtStatus
+from accounts.moves import move, move_debt, revive_person
 from accounts.tables import addresses, debts, list_entries, numbers, persons, phones
-from domain.ids import CampaignId, DebtId, ListId
+from domain.ids import CampaignId, DebtId, ListId, PersonId
 from domain.money import Money
 from domain.phone import PhoneNumber
 
@@ -69,11 +70,17 @@ class AccountRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What storing a record did."""
+    """What storing a record did.
+
+    Attributes:
+        double_of: for a new person, another person of the same client who has one of the phones.
+    """
 
     debt: DebtId
+    person: PersonId
     new: bool
     changed: bool
+    double_of: PersonId | None = None
 
 
 _PERSON: Final = select(persons).where(persons.c.client_id == bindparam("client"), persons.c.key == bindparam("key"))
@@ -93,7 +100,7 @@ def store_account(
     tx: Connection, client: int, record: AccountRecord, now: datetime, into: tuple[CampaignId, ListId] | None = None
 ) -> Stored:
     """Insert or update everything a record says; put it on a campaign's list when `into` is given."""
-    person, person_changed = _store_person(tx, client, record, now)
+    person, person_new, person_changed = _store_person(tx, client, record, now)
     phones_changed = _store_phones(tx, person, record)
     address_changed = record.address is not None and _store_address(tx, person, record.address)
     debt, new, debt_changed = _store_debt(tx, client, person, record, now)
@@ -102,11 +109,26 @@ def store_account(
         close_entries(tx, debt)
     elif into is not None:
         listed = _store_entry(tx, debt, person, record, now, into)
+    if not new and (phones_changed or address_changed):
+        revive_person(tx, person)
     changed = person_changed or phones_changed or address_changed or debt_changed or listed
-    return Stored(DebtId(debt), new, changed and not new)
+    double = _double(tx, client, person, record) if person_new else None
+    return Stored(DebtId(debt), PersonId(person), new, changed and not new, double)
 
 
-def _store_person(tx: Connection, client: int, record: AccountRecord, now: datetime) -> tuple[int, bool]:
+def _double(tx: Connection, client: int, person: int, record: AccountRecord) -> PersonId | None:
+    other = (
+        select(phones.c.person_id)
+        .join_from(phones, persons, phones.c.person_id == persons.c.id)
+        .where(phones.c.e164.in_([phone.number.e164 for phone in record.phones]))
+        .where(persons.c.client_id == client, persons.c.id != person)
+        .order_by(phones.c.person_id)
+        .limit(1)
+    )
+    return tx.execute(other).scalar_one_or_none()
+
+
+def _store_person(tx: Connection, client: int, record: AccountRecord, now: datetime) -> tuple[int, bool, bool]:
     key = person_key(record)
     found = tx.execute(_PERSON, {"client": client, "key": key}).one_or_none()
     if found is None:
@@ -118,9 +140,9 @@ def _store_person(tx: Connection, client: int, record: AccountRecord, now: datet
             "zone": record.zone,
             "created_at": now,
         }
-        return tx.execute(insert(persons).values(values).returning(persons.c.id)).scalar_one(), True
+        return tx.execute(insert(persons).values(values).returning(persons.c.id)).scalar_one(), True, True
     told = {"name": record.name} | ({"zone": record.zone} if record.zone else {})
-    return found.id, _update_where_other(tx, persons, found, told)
+    return found.id, False, _update_where_other(tx, persons, found, told)
 
 
 def _store_phones(tx: Connection, person: int, record: AccountRecord) -> bool:
@@ -190,7 +212,7 @@ def _store_entry(
     if found is not None:
         changed = _update_where_other(tx, list_entries, found, {"priority": record.priority})
         if found.state == EntryState.CLOSED:  # the client has given the account back to us
-            changed |= _reopen(tx, found.id)
+            changed |= move(tx, found.id, EntryEvent.REOPEN, reason=None)
         return changed
     first = (
         select(phones.c.id)
@@ -222,18 +244,7 @@ def _store_entry(
 
 def close_entries(tx: Connection, debt: int) -> None:
     """Take a closed or recalled debt off every list. A call that is on is not cut; it is the last."""
-    event = EntryEvent.CLOSE
-    tx.execute(
-        update(list_entries)
-        .where(list_entries.c.debt_id == debt, list_entries.c.state.in_(sources(event)))
-        .values(state=target(event).value, reason="closed", claimed_by=None)
-    )
-
-
-def _reopen(tx: Connection, entry: int) -> bool:
-    event = EntryEvent.REOPEN
-    tx.execute(update(list_entries).where(list_entries.c.id == entry).values(state=target(event).value, reason=None))
-    return True
+    move_debt(tx, debt, EntryEvent.CLOSE, reason="closed", claimed_by=None)
 
 
 def _update_where_other(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -35,6 +37,8 @@ class Store:
         self._writer = writer
         self._reader = reader
         self._lock_file: int | None = None
+        # Threads of this process wait for each other here; SQLite's own waiting is a poll, kept for other processes.
+        self._turn = Lock() if url.get_backend_name() == "sqlite" else nullcontext()
 
     def write(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation as one transaction; durable when this returns.
@@ -42,7 +46,8 @@ class Store:
         Raises:
             StoreError: one of `accounts.errors`; nothing of the operation was kept.
         """
-        return _run(self._writer, operation, *args, **kwargs)
+        with self._turn:
+            return _run(self._writer, operation, *args, **kwargs)
 
     def read(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that only reads, on one snapshot, without waiting for writers."""

@@ -163,6 +163,7 @@ suppressions: Final = Table(
     Column("scope", String(20)),
     Column("source", String(60), nullable=False),
     Index("ix_suppressions_number", "number", sqlite_where=text("number IS NOT NULL")),
+    Index("ix_suppressions_debt", "debt_id", sqlite_where=text("debt_id IS NOT NULL")),
     Index("ix_suppressions_person", "person_id", sqlite_where=text("person_id IS NOT NULL")),
 )
 
@@ -172,9 +173,9 @@ preferences: Final = Table(
     _row_id(),
     _reference("person_id", "persons.id", index=True),
     Column("kind", String(20), nullable=False),
-    Column("days", JSON),
-    Column("from_time", String(5)),
-    Column("to_time", String(5)),
+    Column("weekdays", JSON),  # Monday is 0
+    Column("start", Integer, nullable=False),  # minutes after midnight at the person's place
+    Column("end", Integer, nullable=False),
     Column("medium", String(10)),
 )
 
@@ -270,6 +271,7 @@ decisions: Final = Table(
     Column("counted", Boolean, nullable=False),
     Column("flags", JSON, nullable=False),
     Column("policy", String(60), nullable=False),
+    Column("policy_hash", String(64), nullable=False),
     Column("tzdata", String(20), nullable=False),
     Column("facts", Text),
     Index("ix_decisions_entry", "entry_id", "at"),
@@ -316,6 +318,14 @@ attempt_outcomes: Final = Table(
     Column("ended_at", Instant),
     Column("agent_id", String(64)),
     Column("message_left", Boolean, nullable=False),
+    Column("bridged_s", Float),
+    Column("announced", Boolean),
+    Index(
+        "ix_attempt_outcomes_joined",
+        "joined_at",
+        sqlite_where=text("joined_at IS NOT NULL"),
+        postgresql_where=text("joined_at IS NOT NULL"),
+    ),
     postgresql_partition_by="RANGE (attempt_id)",
 )
 
@@ -402,18 +412,20 @@ callbacks: Final = Table(
 recordings: Final = Table(
     "recordings",
     metadata,
-    Column("id", _CallId, primary_key=True),
-    Column("attempt_id", _CallId, nullable=False, index=True),
-    Column("agent_id", String(64)),
-    Column("began_at", Instant, nullable=False),
-    Column("ended_at", Instant),
+    Column("attempt_id", _CallId, primary_key=True),
+    Column("id", _CallId, nullable=False, unique=True),
     Column("state", String(12), nullable=False),
     Column("object_key", String(300)),
+    Column("listening_key", String(300)),
     Column("sha256", String(64)),
-    Column("bytes", BigInteger),
-    Column("duration_ms", BigInteger),
-    Column("channels", Integer),
-    Column("detail", JSON, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("channels", Integer, nullable=False),
+    Column("announced", Boolean),
+    Column("bridged_s", Float),
+    Column("findings", JSON, nullable=False),
+    Column("level_dbfs", JSON, nullable=False),
+    Column("made_at", Instant, nullable=False),
 )
 
 events: Final = Table(
@@ -436,11 +448,14 @@ imports: Final = Table(
     _reference("client_id", "clients.id"),
     Column("file_name", String(300), nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("state", String(10), nullable=False),  # staging, applying, done
+    Column("phase", String(10), nullable=False),
+    Column("position", BigInteger, nullable=False),  # within the phase; where a crash is taken up again
+    Column("counts", JSON, nullable=False),
+    Column("complete", Boolean, nullable=False),  # the file is everything the client has with us
+    _reference("campaign_id", "campaigns.id", optional=True),
+    _reference("list_id", "lists.id", optional=True),
     Column("began_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    Column("counts", JSON, nullable=False),
-    _reference("list_id", "lists.id", optional=True),
 )
 
 import_rows: Final = Table(  # checked rows that wait to be applied; a crash in between is taken up again from here
@@ -448,7 +463,10 @@ import_rows: Final = Table(  # checked rows that wait to be applied; a crash in 
     metadata,
     Column("import_id", _Key, ForeignKey("imports.id"), primary_key=True, autoincrement=False),
     Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("row", Text, nullable=False),
+    Column("account", String(200), nullable=False),
+    Column("urgent", Boolean, nullable=False),  # asks for a suppression: applied before the others
+    Column("row", Text),  # NULL: a bad row, kept only so that its account does not look recalled
+    Index("ix_import_rows_account", "import_id", "account"),
 )
 
 meta: Final = Table(

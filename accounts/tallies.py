@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 
 from accounts.errors import NotFoundError
-from accounts.tables import attempt_outcomes, attempts
-from domain.ids import AttemptId, CampaignId
+from accounts.tables import attempt_outcomes, attempts, campaigns, debts
+from domain.ids import AttemptId, CampaignId, DebtId
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 
@@ -24,8 +24,11 @@ class Made:
 
     attempt: AttemptId
     campaign: CampaignId
+    campaign_name: str
+    account: str
     number: PhoneNumber
     caller_id: PhoneNumber
+    reserved_at: datetime
 
 
 def made(tx: Connection, attempt: AttemptId) -> Made:
@@ -35,11 +38,35 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
         NotFoundError: the ledger has no such attempt.
     """
     row = tx.execute(
-        select(attempts.c.campaign_id, attempts.c.number, attempts.c.caller_id).where(attempts.c.id == attempt)
+        select(
+            attempts.c.campaign_id,
+            campaigns.c.name,
+            debts.c.account,
+            attempts.c.number,
+            attempts.c.caller_id,
+            attempts.c.reserved_at,
+        )
+        .join_from(attempts, campaigns, attempts.c.campaign_id == campaigns.c.id)
+        .join(debts, attempts.c.debt_id == debts.c.id)
+        .where(attempts.c.id == attempt)
     ).one_or_none()
     if row is None:
         raise NotFoundError("the ledger has no such attempt; nothing was changed")
-    return Made(attempt, CampaignId(row.campaign_id), PhoneNumber(row.number), PhoneNumber(row.caller_id))
+    return Made(
+        attempt,
+        CampaignId(row.campaign_id),
+        row.name,
+        row.account,
+        PhoneNumber(row.number),
+        PhoneNumber(row.caller_id),
+        row.reserved_at,
+    )
+
+
+def account_of(tx: Connection, debt: DebtId) -> str:
+    """The client's reference of a debt."""
+    account: str = tx.execute(select(debts.c.account).where(debts.c.id == debt)).scalar_one()
+    return account
 
 
 def abandonment_by_day(

@@ -249,7 +249,7 @@ class CallActor:
     def _parted(self, at: float) -> None:
         since = self.record.bridged_since
         if since is not None:
-            self._set(talk_s=self.record.talk_s + at - since, bridged_since=None)
+            self._set(talk_s=self.record.talk_s + at - since, bridged_since=None, parted_at=at)
 
     def _ended(self, ended: Ended) -> None:
         self._parted(ended.at)
@@ -311,10 +311,10 @@ class CallActor:
             _log.warning("the switch never confirmed a release", attempt=self.attempt)
             self._move(CallEvent.ENDED, ended_at=self._now())
             return
-        await self._let_go()
+        await self._let_go(rang_out=self.record.state is CallState.RINGING)
 
-    async def _let_go(self) -> None:
-        if not self._move(CallEvent.RELEASED, released_by_us=True):
+    async def _let_go(self, *, rang_out: bool = False) -> None:
+        if not self._move(CallEvent.RELEASED, released_by_us=True, rang_out=rang_out):
             return
         self._start_timer(RELEASE_CONFIRM_S)
         try:

@@ -53,6 +53,7 @@ class Calls(Protocol):
     def start(
         self, campaign: Campaign, held: Claim, reservation: Reservation, caller_id: PhoneNumber, agent: Agent | None
     ) -> None: ...
+    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
         """A reserved attempt that was never sent: recorded so, and its channel given back."""
         ...
@@ -210,6 +211,7 @@ class CampaignLoop:
         if isinstance(answer, Refusal):
             tools.floor.release(attempt)
             trunk.give_back()
+            tools.calls.blocked(held, answer)
             return self._refused(answer)
         if tools.stop_switch.is_pulled():  # it may have been pulled while the reservation was being written
             tools.floor.release(attempt)

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
-from recordings.catalogue import FinishedCall
 
 from accounts import campaigns as campaign_rows
 from accounts import claim as claiming
@@ -22,7 +21,7 @@ from accounts import ledger, tallies
 from accounts.async_store import AsyncStore
 from accounts.errors import NotFoundError, StoreError
 from accounts.facts import Facts
-from accounts.model import Campaign, CampaignStatus, Claim, Ending, Reservation, Ruling
+from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from agent_gateway.agent import Agent
 from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
 from dialer.call import CallRecord, CallState
@@ -71,22 +70,23 @@ class FinishedAttempt:
     attempt: AttemptId
     campaign: CampaignId
     number: PhoneNumber
-    order: Origination | None
+    order: Origination
     record: CallRecord
     outcome: Outcome
     reserved_at: float
 
 
 class Journal(Protocol):
-    """Told of each finished attempt; must not block."""
+    """Told of each finished attempt and of each account that may not be called; must not block."""
 
     def attempt(self, finished: FinishedAttempt) -> None: ...
+    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
 
 
 class Recordings(Protocol):
-    """Where calls that had a bridge go."""
+    """Where calls that were bridged, and are to be recorded, go; must not block."""
 
-    def submit(self, call: FinishedCall) -> None: ...
+    def submit(self, finished: FinishedAttempt) -> None: ...
 
 
 class People(Protocol):
@@ -178,6 +178,14 @@ class Engine:
             self._wake.clear()
             await self._wake.wait()
 
+    async def wait_linked(self) -> None:
+        """Wait until the engine has reconciled with the switch for the first time."""
+        await self._linked.wait()
+
+    def live_attempts(self) -> frozenset[AttemptId]:
+        """Attempts whose calls are alive."""
+        return frozenset(self._calls)
+
     def idle(self) -> bool:
         """No call is alive and nothing waits to be written."""
         return not self._calls and not self._writes_waiting
@@ -257,6 +265,9 @@ class Engine:
         self._follow(campaign, order, trunk, None if agent is None else agent.id, adopted=None)
         self.counters.placed += 1
 
+    def blocked(self, held: Claim, refusal: Refusal) -> None:
+        self._journal.blocked(held, refusal)
+
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
         trunk.give_back()
         self._tasks.create_task(self._write_outcome(attempt, Ending(Outcome.FAILED)))
@@ -297,12 +308,10 @@ class Engine:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
         await self._write_outcome(order.attempt, self._ending(record, outcome))
+        finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
-            announced = order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
-            self._recordings.submit(FinishedCall(order.attempt, bridged_s=record.talk_s, announced=announced))
-        self._journal.attempt(
-            FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
-        )
+            self._recordings.submit(finished)
+        self._journal.attempt(finished)
         self._wake.set()
 
     def _ending(self, record: CallRecord, outcome: Outcome) -> Ending:

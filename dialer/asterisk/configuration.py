@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dialer.asterisk.instance import AMI_USER, Instance, Place
+from dialer.asterisk.messages import speak_all
 from dialer.asterisk.render import render_folder
 from dialer.asterisk.root import AsteriskProgram
 from dialer.asterisk.settings import AsteriskSettings
@@ -29,4 +30,5 @@ def dialer_instance(settings: AsteriskSettings, program: AsteriskProgram) -> Ins
         ports=settings.ports,
         files=files,
         address=settings.address,
+        prepare=lambda place: speak_all(place, program, settings.identity),
     )

@@ -108,6 +108,7 @@ class Instance:
         ports: Ports,
         files: ConfigurationFiles,
         address: str = "127.0.0.1",
+        prepare: Callable[[Place], None] | None = None,
     ) -> None:
         """Describe an instance; nothing is written or started.
 
@@ -117,12 +118,14 @@ class Instance:
             ports: what it listens on.
             files: makes its configuration.
             address: where SIP listens; the AMI is always on 127.0.0.1.
+            prepare: makes other files (sounds) once the folders exist, at each `render`.
         """
         self.program = program
         self.place = Place(folder.absolute())
         self.ports = ports
         self.address = address
         self._files = files
+        self._prepare = prepare
 
     @property
     def ami_secret(self) -> str:
@@ -151,6 +154,8 @@ class Instance:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, text in files.items():
                 _write_private(self.place.etc / name, text)
+            if self._prepare is not None:
+                self._prepare(self.place)
         except OSError as error:
             raise AsteriskError(
                 f"cannot write the Asterisk configuration: {error.strerror}: {error.filename}"

@@ -1,12 +1,13 @@
-"""The test carrier: a second Asterisk that plays the telephone network, with people, machines and refusals behind its numbers.
+"""The test carrier: a second Asterisk that plays the telephone network: people, machines, refusals.
 
-It demands registration and challenges every call with digest authentication, as a trunk does. What it saw it writes itself, to
-`carrier.jsonl`, independent of anything the dialer writes (see `carrier_file`); the number plan says what to expect of
-each number.
+It demands registration and challenges every call with digest authentication, as a trunk does. What it saw it writes
+itself, to `carrier.jsonl`, independent of anything the dialer writes (see `carrier_file`); the number plan says what
+to expect of each number.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from dialer.asterisk.instance import AMI_USER, Instance, Place
 from dialer.asterisk.ports import Ports
 from dialer.asterisk.render import TEMPLATES, render_folder
 from dialer.asterisk.root import PrivateRoot
-from dialer.asterisk.settings import Registration, Trunk
+from dialer.asterisk.settings import Registration, SipTrunk
 from dialer.testing.number_plan import BY_SUFFIX, TONES_HZ, Behaviour, tone_hz
 from dialer.testing.profile import ROWS, Profile, load_profile
 from dialer.testing.speech import EspeakSpeaker, Script, load_script, make_clips
@@ -85,7 +86,6 @@ class Carrier:
         """Describe a carrier; nothing is written or started."""
         self.settings = settings
         self._root = root
-        self._secret = secrets.token_hex(16)
         self.instance = Instance(
             program=root,
             folder=settings.folder,
@@ -104,15 +104,19 @@ class Carrier:
         """The folder of the spoken clips."""
         return (self.settings.clips or self.instance.place.sounds).absolute()
 
-    def trunk(self, name: str = "carrier", max_channels: int = 100) -> Trunk:
+    @property
+    def _secret(self) -> str:
+        """The password of the trunk: of this installation, kept from one start to the next."""
+        return hashlib.sha256(f"trunk:{self.instance.ami_secret}".encode()).hexdigest()[:32]
+
+    def trunk(self, name: str = "carrier") -> SipTrunk:
         """The dialer's way to this carrier."""
-        return Trunk(
+        return SipTrunk(
             name=name,
             host=self.settings.address,
             port=self.settings.ports.sip,
             registration=Registration(user=_USER, secret=self._secret),
             codecs=("ulaw",),
-            max_channels=max_channels,
         )
 
     async def start(self) -> None:

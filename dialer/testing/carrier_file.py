@@ -1,9 +1,10 @@
 """What the test carrier saw, read back from `carrier.jsonl`.
 
-The carrier appends one JSON object a line for each event of a channel: CHAN_START (an INVITE that passed authentication has become a
-channel), INVITE (who was called, and the truth about the number), RINGING, ANSWER, MARK, BEEP, PRESS, DTMF, HANGUP. Times are seconds
-of the machine's real clock with microseconds, whatever calendar the dialer is given. Lines may be out of order between
-channels and the last may be cut short; the reader folds them into one record per call.
+The carrier appends one JSON object a line for each event of a channel: CHAN_START (an INVITE that passed
+authentication has become a channel), INVITE (who was called, and the truth about the number), RINGING, ANSWER, MARK,
+BEEP, PRESS, DTMF, HANGUP. Times are seconds of the machine's real clock with microseconds, whatever calendar the
+dialer is given. Lines may be out of order between channels and the last may be cut short; the reader folds them into
+one record per call.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class CarrierCall:
 
     @property
     def expected(self) -> frozenset[Outcome]:
-        """The outcomes that agree with the truth. A call the carrier never saw ring cannot have been cancelled while ringing."""
+        """The outcomes that agree with the truth."""
         return BY_BEHAVIOUR[self.behaviour].expected
 
 
@@ -117,6 +118,14 @@ class _Line(BaseModel):
     eventtype: str
     uniqueid: str
     eventextra: str = ""
+
+
+class _PlanExtra(BaseModel):
+    """What the dialplan gave to CELGenUserEvent."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    extra: str = ""
 
 
 class _HangupExtra(BaseModel):
@@ -190,15 +199,13 @@ def _gather(channel: _Gathered, event: _Line) -> None:
     at = _EPOCH + timedelta(microseconds=round(event.eventtime * 1_000_000))
     match event.eventtype:
         case "INVITE" | "CALLER":
-            facts = parse_qs(event.eventextra, keep_blank_values=True, strict_parsing=True)
-            Behaviour(facts["behaviour"][0])
-            channel.facts = {name: values[0] for name, values in facts.items()}
+            channel.facts = _facts(event)
             if event.eventtype == "CALLER":
                 channel.direction = Direction.TO_DIALER
         case "HANGUP":
             channel.hangup = _HangupExtra.model_validate_json(event.eventextra)
         case "PRESS":
-            channel.pressed += parse_qs(event.eventextra)["digit"][0]
+            channel.pressed += _facts(event)["digit"]
         case "DTMF":
             channel.heard += _DigitExtra.model_validate_json(event.eventextra).digit
         case _:
@@ -206,8 +213,14 @@ def _gather(channel: _Gathered, event: _Line) -> None:
     channel.times.setdefault(event.eventtype, at)
 
 
+def _facts(event: _Line) -> dict[str, str]:
+    """The name=value pairs of a user event, percent-decoded."""
+    text = _PlanExtra.model_validate_json(event.eventextra).extra
+    return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True, strict_parsing=True).items()}
+
+
 def _call(channel: str, gathered: _Gathered) -> CarrierCall | None:
-    """The record of one channel; None for a channel that carries no plan (a call to the dialer that nobody answered)."""
+    """The record of one channel; None where there is no plan: a call to the dialer that nobody answered."""
     facts, times = gathered.facts, gathered.times
     if not facts:
         return None

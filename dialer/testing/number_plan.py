@@ -1,8 +1,8 @@
-"""The test carrier's number plan: which number behaves how. One table, read by the carrier, the demo, the tests and the docs.
+"""The test carrier's number plan: which number behaves how. One table, for the carrier, the demo, the tests, the docs.
 
-A number is `+1 NPA NXX KK SS`. SS, the last two digits, selects a behaviour; a suffix that is in no row is drawn from the
-carrier's probability profile. KK, the two digits before, selects the marking tone that the party sends while it talks, so
-that a recording shows whom it holds.
+A number is `+1 NPA NXX KK SS`. SS, the last two digits, selects a behaviour; the behaviour of a suffix that is in no
+row is drawn from the carrier's probability profile. KK, the two digits before, selects the marking tone that the
+party sends while it talks, so that a recording shows whom it holds.
 """
 
 from __future__ import annotations

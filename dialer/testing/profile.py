@@ -1,8 +1,8 @@
 """The test carrier's chances: how likely each behaviour is and how long things take, repeatable by seed.
 
-Nothing here is random at run time. Each distribution becomes a table of 256 equally likely values, and a call picks its rows by the
-digits of md5(seed:number:n), n counting the calls to that number. The dialplan does the same with the same tables, so
-Python can say beforehand what any call will be like.
+Nothing here is random at run time. Each distribution becomes a table of 256 equally likely values, and a call picks its
+rows by the digits of md5(seed:number:n), n counting the calls to that number. The dialplan does the same with the same
+tables, so Python can say beforehand what any call will be like.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Profile(BaseModel):
         return self
 
     def behaviours(self) -> tuple[Behaviour, ...]:
-        """256 rows of behaviours in proportion to their weights (largest remainders), in the order of the number plan."""
+        """256 rows in proportion to the weights (largest remainders), in the order of the number plan."""
         total = sum(self.weights.values())
         exact = {behaviour: self.weights.get(behaviour, 0.0) * ROWS / total for behaviour in Behaviour}
         rows = {behaviour: int(share) for behaviour, share in exact.items()}

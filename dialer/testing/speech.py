@@ -1,7 +1,7 @@
 """The voices of the test carrier: 8 kHz mu-law files made from a script by espeak-ng, beside Debian's recorded prompts.
 
-Clips are whole and timed to the sample, with a little room noise under everything, so that the dialplan only plays them and a
-detector hears what it would hear on a telephone line rather than digital silence.
+Clips are whole and timed to the sample, with a little room noise under everything, so that the dialplan only plays them
+and a detector hears what it would hear on a telephone line rather than digital silence.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Samples = npt.NDArray[np.float64]
 """Sound at 8000 samples a second, full scale -1 to 1."""
 
 RATE: Final = 8000
-SPEECH_AT_S: Final = 2.9
+SPEECH_AT_S: Final = 2.8
 """When a person speaks again after answering: by then every detector that waits for 0.8 s of silence has judged."""
 
 _VERSION: Final = b"1"  # part of the stamp: raise it when the way clips are made changes
@@ -114,10 +114,11 @@ class EspeakSpeaker:
         if done.returncode != 0 or not done.stdout:
             raise SpeechError(f"espeak-ng could not speak with voice {voice!r}: {done.stderr.decode(errors='replace')}")
         # espeak-ng writes to a pipe, so its header's length field is a guess: take the frames that are there
-        header = wave.open(io.BytesIO(done.stdout))
+        with wave.open(io.BytesIO(done.stdout)) as header:
+            rate = header.getframerate()
         raw = done.stdout[44:]
         sound = np.frombuffer(raw[: len(raw) // 2 * 2], dtype="<i2").astype(np.float64) / 32768
-        return _level(_trim(_telephone_band(sound, header.getframerate())))
+        return _level(_trim(_telephone_band(sound, rate)))
 
     def prompt(self, name: str) -> Samples:
         path = self.prompts / f"{name}.wav"
@@ -190,14 +191,17 @@ def mu_law(sound: Samples) -> bytes:
     exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
     mantissa = (biased >> (exponent + 3)) & 0x0F
     sign = np.where(pcm < 0, 0x80, 0)
-    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8).tobytes()
+    coded: npt.NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return coded.tobytes()
 
 
 def _person(person: Person, speaker: Speaker) -> Samples:
     opening = np.concatenate([_silence(person.pickup_s), speaker.say(person.hello, person.voice, person.speed)])
     missing = SPEECH_AT_S - len(opening) / RATE
-    if missing < 1.0:
-        raise SpeechError(f"person {person.name}: pickup and hello leave {missing:.2f} s of silence; 1 s is the least")
+    if missing < 0.85:
+        raise SpeechError(
+            f"person {person.name}: pickup and hello leave {missing:.2f} s of silence; 0.85 s is the least"
+        )
     return np.concatenate(
         [opening, _silence(missing), speaker.say(person.speech, person.voice, person.speed), _silence(0.2)]
     )

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from accounts import campaigns
 from accounts.async_store import AsyncStore
 from accounts.facts import Facts
-from accounts.model import CampaignSettings, Ruling
+from accounts.model import CampaignSettings, Claim, Refusal, Ruling
 from accounts.records import AccountRecord, PhoneRecord, store_account
 from accounts.store import open_store
 from agent_gateway.agent import Agent
@@ -35,7 +35,6 @@ from domain.money import Money
 from domain.phone import PhoneNumber
 from domain.reasons import Reason
 from domain.telephony import InboundBegan, InboundEnded, RecordingMode, Treatment
-from recordings.catalogue import FinishedCall
 
 T = TypeVar("T")
 TUESDAY = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -52,6 +51,7 @@ class Allow:
     counted: bool = True
     flags: Sequence[str] = ()
     policy: str = "none"
+    policy_hash: str = "none"
     tzdata: str = "none"
 
 
@@ -98,13 +98,17 @@ class Witness:
     """Everything the engine and the floor told: the engine's Journal, People and Recordings and the floor's journal."""
 
     finished: list[FinishedAttempt] = field(default_factory=list)
+    refusals: list[tuple[Claim, Refusal]] = field(default_factory=list)
     disposed_calls: list[Disposed] = field(default_factory=list)
-    recordings: list[FinishedCall] = field(default_factory=list)
+    recordings: list[FinishedAttempt] = field(default_factory=list)
     opt_outs: list[tuple[PhoneNumber, str]] = field(default_factory=list)
     intervals: list[StateInterval] = field(default_factory=list)
 
     def attempt(self, finished: FinishedAttempt) -> None:
         self.finished.append(finished)
+
+    def blocked(self, held: Claim, refusal: Refusal) -> None:
+        self.refusals.append((held, refusal))
 
     def disposed(self, disposed: Disposed) -> None:
         self.disposed_calls.append(disposed)
@@ -116,8 +120,8 @@ class Witness:
         if ended.opted_out and began.caller is not None:
             self.opt_outs.append((began.caller, "inbound"))
 
-    def submit(self, call: FinishedCall) -> None:
-        self.recordings.append(call)
+    def submit(self, finished: FinishedAttempt) -> None:
+        self.recordings.append(finished)
 
     def interval(self, interval: StateInterval) -> None:
         self.intervals.append(interval)

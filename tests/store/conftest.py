@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from accounts import campaigns, claim, ledger, records
-from accounts.facts import Facts
 from accounts.model import CampaignSettings, Claim, Mode, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
+from compliance.facts import CallFacts
 from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
 from domain.money import Money
 from domain.phone import PhoneNumber
@@ -41,6 +41,7 @@ class Answer:
     counted: bool = True
     flags: tuple[str, ...] = ()
     policy: str = "test-1"
+    policy_hash: str = "0"
     tzdata: str = "2026f"
 
 
@@ -80,7 +81,7 @@ class Floor:
     def reserve(
         self,
         held: Claim,
-        decide: Callable[[Facts], Ruling] = lambda _facts: Answer(),
+        decide: Callable[[CallFacts], Ruling] = lambda _facts: Answer(),
         agent: AgentId | None = None,
         caller_id: PhoneNumber = CALLER_ID,
         fence: int = 0,

@@ -6,6 +6,7 @@ import pytest
 
 from accounts import ledger
 from accounts.model import Ending, Refusal, RefusalCause, Reservation
+from compliance.facts import CallFacts
 from domain.outcomes import Outcome
 from domain.reasons import ReasonCode
 
@@ -35,10 +36,10 @@ def test_an_attempt_without_an_end_counts_as_unknown(floor: Floor) -> None:
     assert len(floor.store.write(ledger.sweep_unknown, "e1", floor.now)) == 1
     floor.later(days=2)
     (held,) = floor.claims()
-    seen: list[object] = []
+    seen: list[CallFacts] = []
     floor.reserve(held, lambda facts: seen.append(facts) or blocked(ReasonCode.COOL_OFF))  # type: ignore[func-returns-value]
     (facts,) = seen
-    assert [event["result"] for event in facts["history"]] == ["unknown"]  # type: ignore[index]
+    assert [event.result for event in facts.history] == ["unknown"]
 
 
 def test_an_outcome_is_recorded_once(floor: Floor) -> None:

@@ -85,8 +85,18 @@ def _attempt_outcomes() -> None:
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("agent_id", sa.String(length=64), nullable=True),
         sa.Column("message_left", sa.Boolean(), nullable=False),
+        sa.Column("bridged_s", sa.Float(), nullable=True),
+        sa.Column("announced", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("attempt_id", "seq", name=op.f("pk_attempt_outcomes")),
         postgresql_partition_by="RANGE (attempt_id)",
+    )
+    op.create_index(
+        "ix_attempt_outcomes_joined",
+        "attempt_outcomes",
+        ["joined_at"],
+        unique=False,
+        sqlite_where=sa.text("joined_at IS NOT NULL"),
+        postgresql_where=sa.text("joined_at IS NOT NULL"),
     )
 
 
@@ -113,6 +123,7 @@ def _decisions() -> None:
         sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("flags", sa.JSON(), nullable=False),
         sa.Column("policy", sa.String(length=60), nullable=False),
+        sa.Column("policy_hash", sa.String(length=64), nullable=False),
         sa.Column("tzdata", sa.String(length=20), nullable=False),
         sa.Column("facts", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
@@ -197,21 +208,23 @@ def _owned_numbers() -> None:
 def _recordings() -> None:
     op.create_table(
         "recordings",
-        sa.Column("id", _CALL_ID, nullable=False),
         sa.Column("attempt_id", _CALL_ID, nullable=False),
-        sa.Column("agent_id", sa.String(length=64), nullable=True),
-        sa.Column("began_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("id", _CALL_ID, nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("object_key", sa.String(length=300), nullable=True),
+        sa.Column("listening_key", sa.String(length=300), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
-        sa.Column("bytes", sa.BigInteger(), nullable=True),
-        sa.Column("duration_ms", sa.BigInteger(), nullable=True),
-        sa.Column("channels", sa.Integer(), nullable=True),
-        sa.Column("detail", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("channels", sa.Integer(), nullable=False),
+        sa.Column("announced", sa.Boolean(), nullable=True),
+        sa.Column("bridged_s", sa.Float(), nullable=True),
+        sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("level_dbfs", sa.JSON(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("attempt_id", name=op.f("pk_recordings")),
+        sa.UniqueConstraint("id", name=op.f("uq_recordings_id")),
     )
-    op.create_index(op.f("ix_recordings_attempt_id"), "recordings", ["attempt_id"], unique=False)
 
 
 def _agent_intervals() -> None:
@@ -352,9 +365,9 @@ def _preferences() -> None:
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
         sa.Column("person_id", _KEY, nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("days", sa.JSON(), nullable=True),
-        sa.Column("from_time", sa.String(length=5), nullable=True),
-        sa.Column("to_time", sa.String(length=5), nullable=True),
+        sa.Column("weekdays", sa.JSON(), nullable=True),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("end", sa.Integer(), nullable=False),
         sa.Column("medium", sa.String(length=10), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_preferences_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_preferences")),
@@ -424,11 +437,15 @@ def _imports() -> None:
         sa.Column("client_id", _KEY, nullable=False),
         sa.Column("file_name", sa.String(length=300), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("phase", sa.String(length=10), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("campaign_id", _KEY, nullable=True),
+        sa.Column("list_id", _KEY, nullable=True),
         sa.Column("began_at", Instant(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
-        sa.Column("counts", sa.JSON(), nullable=False),
-        sa.Column("list_id", _KEY, nullable=True),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_imports_campaign_id")),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_imports_client_id")),
         sa.ForeignKeyConstraint(["list_id"], ["lists.id"], name=op.f("fk_imports_list_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
@@ -514,6 +531,9 @@ def _suppressions() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
     )
     op.create_index(
+        "ix_suppressions_debt", "suppressions", ["debt_id"], unique=False, sqlite_where=sa.text("debt_id IS NOT NULL")
+    )
+    op.create_index(
         "ix_suppressions_number", "suppressions", ["number"], unique=False, sqlite_where=sa.text("number IS NOT NULL")
     )
     op.create_index(
@@ -576,7 +596,10 @@ def _import_rows() -> None:
         "import_rows",
         sa.Column("import_id", _KEY, autoincrement=False, nullable=False),
         sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("row", sa.Text(), nullable=False),
+        sa.Column("account", sa.String(length=200), nullable=False),
+        sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("row", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["import_id"], ["imports.id"], name=op.f("fk_import_rows_import_id")),
         sa.PrimaryKeyConstraint("import_id", "line", name=op.f("pk_import_rows")),
     )
+    op.create_index("ix_import_rows_account", "import_rows", ["import_id", "account"], unique=False)
