@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from compliance.facts import CallFacts
 
 from accounts import campaigns, claim, ledger, records
 from accounts.model import CampaignSettings, Claim, Ending, Mode, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
+from compliance.facts import CallFacts
 from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
 from domain.money import Money
 from domain.outcomes import Outcome

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from compliance.facts import CallFacts, SuppressionKind
 from sqlalchemy import func, select
 
 from accounts import claim, funnel, suppression
@@ -16,6 +15,7 @@ from accounts.errors import ImportRefusedError
 from accounts.importing import ImportPlan, ImportReport, load, preview, resume, steps
 from accounts.model import Refusal, Reservation
 from accounts.tables import debts, import_rows, imports, list_entries, persons
+from compliance.facts import CallFacts, SuppressionKind
 from domain.clock import SystemClock
 from domain.phone import PhoneNumber
 
