@@ -8,35 +8,39 @@ nothing and says so.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from domain.ids import AttemptId
+from pacing.chances import Floor, Staff, count_staff, floor_of, fresh_chance
 from pacing.decision import Cap, CapCode, PacingDecision
+from pacing.forecast import Forecast
+from pacing.lookahead import Demand, Room, Run, add_poisson, demand, fill
 from pacing.settings import Mode
-from pacing.snapshot import AgentState, AgentView, FloorSnapshot, WindowTally
+from pacing.snapshot import FloorSnapshot, LineStage, WindowTally
 
 QUIET_LIMIT_S: Final = 3.0
 LAG_LIMIT_S: Final = 0.5
 CLOCK_JUMP_LIMIT_S: Final = 2.0
-_AT_WORK: Final = frozenset(
-    {AgentState.READY, AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
-)
+MOST_PER_DECISION: Final = 20_000
+"""No decision asks for more lines than this, whatever the caps say."""
+RELEASE_AT: Final = 2.0
+"""Lines past the legal ring time are released while q exceeds theta by this factor."""
 
 
 @dataclass(frozen=True, slots=True)
-class Staff:
-    """Who can serve this campaign.
+class Wish:
+    """What the mode wants, before the outside limits.
 
     Attributes:
-        due: signed in, working, and not about to leave: "due back" for the next call.
-        ready: of these, free now and rested, less those kept back for incoming calls.
-        loose_lines: lines in flight with no agent reserved; any of them may claim a ready agent.
+        caps: the mode's own limits.
+        q: chance that the last line wanted meets no agent.
+        release: ringing lines better given up.
     """
 
-    due: int
-    ready: int
-    loose_lines: int
+    caps: tuple[Cap, ...]
+    q: float | None = None
+    release: tuple[AttemptId, ...] = ()
 
 
 def decide(snapshot: FloorSnapshot) -> PacingDecision:
@@ -46,39 +50,25 @@ def decide(snapshot: FloorSnapshot) -> PacingDecision:
         return _nothing(snapshot, distrust)
     staff = count_staff(snapshot)
     if staff.due == 0:
-        words = "no agent is signed in and due back for a call"
-        return _nothing(snapshot, Cap(CapCode.NO_AGENT, 0, words))
+        return _nothing(snapshot, Cap(CapCode.NO_AGENT, 0, "no agent is signed in and due back for a call"))
     brake = first_braking(snapshot.tallies)
     mode = _mode_in_force(snapshot, brake)
-    caps = _mode_caps(snapshot, staff, mode, brake)
-    if staff.ready == 0 and mode is not Mode.PREDICTIVE:
-        caps.append(Cap(CapCode.NO_READY_AGENT, 0, "no agent is ready, and this mode dials only for ready agents"))
-    return _conclude(snapshot, mode, caps, q=None, release=())
-
-
-def count_staff(snapshot: FloorSnapshot) -> Staff:
-    """Count who is due back and who is ready, by the settings' skills, rest and leave guard."""
-    settings = snapshot.settings
-    due = ready = 0
-    for agent in snapshot.agents:
-        if not may_serve(agent, snapshot):
-            continue
-        due += 1
-        if agent.state is AgentState.READY and snapshot.now - agent.since >= settings.idle_floor_s:
-            ready += 1
-    kept_back = settings.inbound_reserve + snapshot.inbound_waiting
-    loose = sum(1 for line in snapshot.lines if line.reserved_for is None)
-    return Staff(due=due, ready=max(0, ready - kept_back), loose_lines=loose)
-
-
-def may_serve(agent: AgentView, snapshot: FloorSnapshot) -> bool:
-    """Whether the agent works, has the skills, and will still be there for a call dialed now."""
-    settings = snapshot.settings
-    if agent.state not in _AT_WORK or agent.leaves_after_call:
-        return False
-    if agent.leaves_at is not None and agent.leaves_at - snapshot.now < settings.leave_guard_s:
-        return False
-    return settings.required_skills <= agent.skills
+    outside = _outside_caps(snapshot, staff)
+    wish = _wish(snapshot, staff, mode, brake, limit=min(cap.lines for cap in outside))
+    every = (*wish.caps, *outside)
+    lines = min(cap.lines for cap in every)
+    bound = tuple(cap for cap in every if cap.lines == lines)
+    return PacingDecision(
+        now=snapshot.now,
+        lines_to_add=lines,
+        reserve=mode in {Mode.PREVIEW, Mode.PROGRESSIVE},
+        release=wish.release,
+        mode=mode,
+        theta=snapshot.theta,
+        q=wish.q,
+        caps=bound,
+        words=_words(lines, bound),
+    )
 
 
 def brakes(tally: WindowTally) -> bool:
@@ -119,34 +109,119 @@ def _distrust(snapshot: FloorSnapshot) -> Cap | None:
     return None
 
 
-def _mode_caps(snapshot: FloorSnapshot, staff: Staff, mode: Mode, brake: WindowTally | None) -> list[Cap]:
-    """How many lines the mode wants, as its own cap (and the brake's, when that is why)."""
-    free = max(0, staff.ready - staff.loose_lines)
+def _wish(snapshot: FloorSnapshot, staff: Staff, mode: Mode, brake: WindowTally | None, limit: int) -> Wish:
+    """How many lines the mode wants (and the brake's say, when it is on)."""
     match mode:
         case Mode.PREVIEW | Mode.PROGRESSIVE:
-            words = f"one line per ready agent: {staff.ready} ready, {staff.loose_lines} lines may still claim one"
-            caps = [Cap(CapCode.READY_AGENTS, free, words)]
+            return _one_to_one(staff, brake)
         case Mode.POWER:
-            ratio = snapshot.settings.ratio
-            wanted = max(0, math.floor(ratio * staff.ready + 1e-9) - staff.loose_lines)
-            words = f"{ratio:g} lines for each of {staff.ready} ready agents, {staff.loose_lines} already out"
-            caps = [Cap(CapCode.RATIO, wanted, words)]
+            return _power(snapshot, staff, limit)
         case Mode.PREDICTIVE:
-            caps = []
+            return _look_ahead(snapshot, limit)
+
+
+def _one_to_one(staff: Staff, brake: WindowTally | None) -> Wish:
+    free = max(0, staff.ready - staff.loose_lines)
+    words = f"one line per ready agent: {staff.ready} ready, {staff.loose_lines} lines may still claim one"
+    caps = [Cap(CapCode.READY_AGENTS, free, words)]
+    if staff.ready == 0:
+        caps.append(_nobody_ready())
     if brake is not None:
         words = (
             f"the budget of abandoned calls is used up ({brake.name}: {brake.abandoned} of {brake.answered} live "
             f"answers, target {brake.target:.1%}): every new line needs a reserved agent"
         )
         caps.append(Cap(CapCode.BRAKE, free, words))
-    return caps
+    return Wish(tuple(caps))
 
 
-def _outside_caps(snapshot: FloorSnapshot, agents_due: int) -> list[Cap]:
+def _power(snapshot: FloorSnapshot, staff: Staff, limit: int) -> Wish:
+    if staff.ready == 0:
+        return Wish((_nobody_ready(),))
+    ratio = snapshot.settings.ratio
+    wanted = max(0, math.floor(ratio * staff.ready + 1e-9) - staff.loose_lines)
+    words = f"{ratio:g} lines for each of {staff.ready} ready agents, {staff.loose_lines} already out"
+    caps = (Cap(CapCode.RATIO, wanted, words),)
+    if snapshot.forecast is None:
+        return Wish(caps)
+    ahead = _look_ahead(snapshot, min(limit, wanted))
+    return Wish(caps + ahead.caps, ahead.q)
+
+
+def _nobody_ready() -> Cap:
+    return Cap(CapCode.NO_READY_AGENT, 0, "no agent is ready, and this mode dials only for ready agents")
+
+
+def _look_ahead(snapshot: FloorSnapshot, limit: int) -> Wish:
+    """Lines while the next one's chance to meet no agent is at most theta; releases when it is far above."""
+    forecast = snapshot.forecast
+    if forecast is None:
+        return Wish(())
+    floor = floor_of(snapshot, forecast)
+    z = _demand(snapshot, forecast, floor)
+    room = fill(z, forecast.weight, _runs(snapshot, forecast, limit), snapshot.theta, min(limit, MOST_PER_DECISION))
+    release = _releases(snapshot, forecast) if room.lines == 0 and room.q > RELEASE_AT * snapshot.theta else ()
+    if room.lines >= limit:
+        return Wish((), room.q, release)
+    return Wish((_theta_cap(snapshot.theta, room, floor),), room.q, release)
+
+
+def _theta_cap(theta: float, room: Room, floor: Floor) -> Cap:
+    words = (
+        f"one more line would have a {room.q_next:.1%} chance that a person who answers meets no agent, "
+        f"and {theta:.1%} is accepted ({floor.agents} agents, {len(floor.chances)} busy or on lines in flight)"
+    )
+    return Cap(CapCode.THETA, room.lines, words)
+
+
+def _demand(snapshot: FloorSnapshot, forecast: Forecast, floor: Floor) -> Demand:
+    agents = max(0, floor.agents - floor.certain)
+    z = demand(agents, floor.chances)
+    if snapshot.inbound_per_s > 0.0:
+        add_poisson(z, snapshot.inbound_per_s * forecast.grid)
+    return z
+
+
+def _runs(snapshot: FloorSnapshot, forecast: Forecast, limit: int) -> list[Run]:
+    """The accounts to dial next, as runs of equal chance. While little is known, chances are taken high."""
+    caution = max(1.0, snapshot.answer_p_high / max(snapshot.answer_p, 1e-3))
+    if not snapshot.candidates:
+        return [Run(limit, fresh_chance(forecast, "", min(1.0, snapshot.answer_p * caution)))]
+    return [
+        Run(candidate.count, fresh_chance(forecast, candidate.route, min(1.0, candidate.answer_p * caution)))
+        for candidate in snapshot.candidates
+    ]
+
+
+def _releases(snapshot: FloorSnapshot, forecast: Forecast) -> tuple[AttemptId, ...]:
+    """Lines past the legal ring time, oldest first, until q is within bounds without them."""
+    settings = snapshot.settings
+    if not settings.release_ringing:
+        return ()
+    old = [
+        line
+        for line in snapshot.lines
+        if line.stage is LineStage.RINGING
+        and line.ours
+        and line.reserved_for is None
+        and snapshot.now - line.since >= settings.min_ring_s
+    ]
+    old.sort(key=lambda line: line.since)
+    gone: set[AttemptId] = set()
+    for line in old:
+        gone.add(line.attempt)
+        kept = tuple(other for other in snapshot.lines if other.attempt not in gone)
+        z = _demand(snapshot, forecast, floor_of(replace(snapshot, lines=kept), forecast))
+        if float(forecast.weight @ z.overrun()) <= RELEASE_AT * snapshot.theta:
+            break
+    return tuple(line.attempt for line in old if line.attempt in gone)
+
+
+def _outside_caps(snapshot: FloorSnapshot, staff: Staff) -> list[Cap]:
     """What trunks, rates, caller IDs, accounts and the campaign's own maximum allow."""
     settings, capacity = snapshot.settings, snapshot.capacity
     ours = sum(1 for line in snapshot.lines if line.ours)
-    most = math.floor(settings.max_lines_per_agent * agents_due)
+    most = math.floor(settings.max_lines_per_agent * staff.due)
     if settings.max_lines is not None:
         most = min(most, settings.max_lines)
     caps = [Cap(CapCode.MAX_LINES, max(0, most - ours), f"at most {most} lines without an agent, {ours} are out")]
@@ -158,27 +233,6 @@ def _outside_caps(snapshot: FloorSnapshot, agents_due: int) -> list[Cap]:
     )
     caps.extend(Cap(code, max(0, room), f"{words}: {max(0, room)}") for code, room, words in limits if room is not None)
     return caps
-
-
-def _conclude(
-    snapshot: FloorSnapshot, mode: Mode, caps: list[Cap], q: float | None, release: tuple[AttemptId, ...]
-) -> PacingDecision:
-    """Take the tightest cap and name all that are as tight."""
-    due = sum(1 for agent in snapshot.agents if may_serve(agent, snapshot))
-    every = caps + _outside_caps(snapshot, due)
-    lines = min(cap.lines for cap in every)
-    bound = tuple(cap for cap in every if cap.lines == lines)
-    return PacingDecision(
-        now=snapshot.now,
-        lines_to_add=lines,
-        reserve=mode in {Mode.PREVIEW, Mode.PROGRESSIVE},
-        release=release,
-        mode=mode,
-        theta=snapshot.theta,
-        q=q,
-        caps=bound,
-        words=_words(lines, bound),
-    )
 
 
 def _words(lines: int, bound: tuple[Cap, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The floor as pacing sees it: fed with what happens, it yields snapshots.
+"""The floor as pacing sees it: fed with what happens, it learns and yields snapshots.
 
 One `Pacer` belongs to one campaign. The engine tells it each event with the instant at which it happened and asks for
 a snapshot when it wants a decision. Events that come twice, late or about something unknown change nothing and are
@@ -7,11 +7,15 @@ counted (`ignored`): a pacing loop never ends over one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from domain.ids import AgentId, AttemptId
+from pacing.budget import Budget
+from pacing.experience import Experience
+from pacing.forecast import Forecast, age_bin, pace_class
 from pacing.settings import PacingSettings
 from pacing.snapshot import (
     AgentState,
@@ -22,10 +26,18 @@ from pacing.snapshot import (
     Health,
     LineStage,
     LineView,
+    Totals,
     WindowTally,
 )
 
+REBUILD_S: Final = 120.0
+"""Forecast tables are rebuilt this often once much is known, and oftener before."""
+_FIRST_REBUILD_S: Final = 15.0
+_COLD_DIALS: Final = 300
+_COLD_THETA: Final = 2.0 / 3.0
+"""Until this many dials are known, theta is at most this share of the target."""
 _ORDER: Final = {LineStage.DIALING: 0, LineStage.RINGING: 1, LineStage.ANSWERED: 2, LineStage.WAITING: 3}
+_ON_CALL: Final = frozenset({AgentState.TALKING, AgentState.HOLD})
 
 
 @dataclass(slots=True)
@@ -33,13 +45,26 @@ class Pacer:
     """The floor of one campaign and what has been learned on it."""
 
     settings: PacingSettings
+    experience: Experience = field(default_factory=Experience)
+    budget: Budget = field(init=False)
     agents: dict[AgentId, AgentView] = field(default_factory=dict)
     lines: dict[AttemptId, LineView] = field(default_factory=dict)
-    theta: float = 0.0
+    forecast: Forecast | None = None
+    built_at: float = -math.inf
+    tallies: tuple[WindowTally, ...] = ()
+    talked: dict[AgentId, float] = field(default_factory=dict)
     ignored: int = 0
     """Events that came twice, out of order or about something unknown."""
-    heard_at: float = float("-inf")
+    heard_at: float = -math.inf
     """Instant of the newest event."""
+    dials: int = 0
+    over: int = 0
+    live: int = 0
+    lost: int = 0
+    wrapped: int = 0
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.settings.target)
 
     # --- agents ---------------------------------------------------------------------------------------------------
 
@@ -54,28 +79,65 @@ class Pacer:
         returns_at: float | None = None,
         skills: frozenset[str] = frozenset(),
     ) -> None:
-        """The agent is in `state` since `now` (or, said again of the same state, has other announcements)."""
+        """The agent is in `state` since `now`; said again of the same state, only the announcements change.
+
+        Hold is part of the talk: going on or off hold does not restart its time.
+        """
+        self.heard_at = max(self.heard_at, now)
         before = self.agents.get(agent)
-        same = before is not None and before.state is state
-        since = before.since if before is not None and same else now
-        self.agents[agent] = AgentView(agent, state, since, leaves_at, leaves_after_call, returns_at, 1.0, skills)
+        if before is None:
+            since, pace = now, 2
+        else:
+            pace = before.pace
+            goes_on = before.state is state or (before.state in _ON_CALL and state in _ON_CALL)
+            since = before.since if goes_on else now
+            if not goes_on:
+                pace = self._learn_span(before, state, now)
+        self.agents[agent] = AgentView(agent, state, since, leaves_at, leaves_after_call, returns_at, pace, skills)
 
     def agent_left(self, agent: AgentId, now: float) -> None:
         """The agent signed out or was lost."""
         self.heard_at = max(self.heard_at, now)
+        self.talked.pop(agent, None)
         if self.agents.pop(agent, None) is None:
             self.ignored += 1
+
+    def _learn_span(self, before: AgentView, state: AgentState, now: float) -> int:
+        """An agent's state ended: learn its length if it was talk or wrap-up; returns the agent's pace class."""
+        length = max(0.0, now - before.since)
+        known = self.experience
+        if before.state in _ON_CALL:
+            known.talk.ended(length)
+            self.talked[before.agent] = length
+            if state is not AgentState.WRAP_UP:
+                known.wrap.ended(0.0)
+        elif before.state is AgentState.WRAP_UP:
+            self.wrapped += 1
+            known.wrap.ended(length)
+            known.handled(before.agent, length + self.talked.pop(before.agent, 0.0))
+            if self.forecast is not None:
+                return pace_class(known.pace(before.agent, self.forecast.handle_s))
+        return before.pace
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
     def dialed(
-        self, attempt: AttemptId, now: float, *, answer_p: float, route: str = "", reserved_for: AgentId | None = None
+        self,
+        attempt: AttemptId,
+        now: float,
+        *,
+        answer_p: float | None = None,
+        route: str = "",
+        reserved_for: AgentId | None = None,
     ) -> None:
-        """A call was ordered."""
+        """A call was ordered. `answer_p` is this account's own chance to answer; without it, the list's."""
+        self.heard_at = max(self.heard_at, now)
         if attempt in self.lines:
             self.ignored += 1
             return
-        self.lines[attempt] = LineView(attempt, LineStage.DIALING, now, now, answer_p, route, reserved_for)
+        self.dials += 1
+        chance = self.experience.answers.rate() if answer_p is None else min(max(answer_p, 0.0), 1.0)
+        self.lines[attempt] = LineView(attempt, LineStage.DIALING, now, now, chance, route, reserved_for)
 
     def rang(self, attempt: AttemptId, now: float) -> None:
         """The far end rings."""
@@ -83,44 +145,83 @@ class Pacer:
 
     def answered(self, attempt: AttemptId, now: float) -> None:
         """Something answered; detection has begun."""
-        self._advance(attempt, LineStage.ANSWERED, now)
+        line = self._advance(attempt, LineStage.ANSWERED, now)
+        if line is not None and self.forecast is not None:
+            age = age_bin(now - line.dialed_at)
+            odds = float(self.forecast.route(line.route).person[age]) * line.answer_p / max(1.0 - line.answer_p, 1e-6)
+            line = replace(line, human_p=odds / (1.0 + odds))
+        if line is not None:
+            self.lines[attempt] = replace(line, answered_at=now)
 
     def judged(self, attempt: AttemptId, now: float, *, human: bool) -> None:
         """Detection decided. `human` also when it was not sure: then an agent is needed."""
         if human:
-            self._advance(attempt, LineStage.WAITING, now)
-        else:
-            self._drop(attempt, now)
+            line = self._advance(attempt, LineStage.WAITING, now)
+            if line is not None:
+                self.experience.answers.outcome(True, now, line.answer_p)
+            return
+        line = self._drop(attempt, now)
+        if line is not None:
+            self.over += 1
+            self.experience.answers.outcome(False, now)
+            for rings in self.experience.ring_times(line.route):
+                rings.machine((now if line.answered_at is None else line.answered_at) - line.dialed_at)
 
     def served(self, attempt: AttemptId, now: float) -> None:
         """The person was joined to an agent. The agent's own change of state is told by `agent_is`."""
-        self._drop(attempt, now)
+        self._live_answer(attempt, now, abandoned=False)
 
     def abandoned(self, attempt: AttemptId, now: float) -> None:
         """The person met no agent in time (or was taken for a machine)."""
-        self._drop(attempt, now)
+        self._live_answer(attempt, now, abandoned=True)
 
-    def ended(self, attempt: AttemptId, now: float) -> None:
-        """The line is gone without a person: no answer, busy, failed, released, or the person hung up first."""
-        self._drop(attempt, now)
+    def ended(self, attempt: AttemptId, now: float, *, released: bool = False) -> None:
+        """The line is gone and nobody is counted for it: no answer, busy, failed, hung up first, or released by us."""
+        line = self._drop(attempt, now)
+        if line is None or line.stage is LineStage.WAITING:
+            return
+        self.over += 1
+        if not released:
+            self.experience.answers.outcome(False, now)
+        for rings in self.experience.ring_times(line.route):
+            (rings.released if released else rings.nobody)(now - line.dialed_at)
 
     def reconcile(self, live: Iterable[AttemptId]) -> None:
         """Forget every line that the switch no longer has."""
         keep = set(live)
         self.lines = {attempt: line for attempt, line in self.lines.items() if attempt in keep}
 
-    def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> None:
+    def _live_answer(self, attempt: AttemptId, now: float, *, abandoned: bool) -> None:
+        line = self._drop(attempt, now)
+        if line is None:
+            return
+        self.over += 1
+        self.live += 1
+        self.lost += abandoned
+        if line.stage is not LineStage.WAITING:
+            self.experience.answers.outcome(True, now, line.answer_p)
+        answered_at = line.since if line.answered_at is None else line.answered_at
+        needed_at = line.since if line.stage is LineStage.WAITING else now
+        for rings in self.experience.ring_times(line.route):
+            rings.person(answered_at - line.dialed_at, needed_at - answered_at)
+        self.budget.answered(abandoned=abandoned, tallies=self.tallies, agents=len(self.agents), now=now)
+
+    def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
         line = self.lines.get(attempt)
         if line is None or _ORDER[line.stage] >= _ORDER[stage]:
             self.ignored += 1
-            return
-        self.lines[attempt] = replace(line, stage=stage, since=now)
+            return None
+        line = replace(line, stage=stage, since=now)
+        self.lines[attempt] = line
+        return line
 
-    def _drop(self, attempt: AttemptId, now: float) -> None:
+    def _drop(self, attempt: AttemptId, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
-        if self.lines.pop(attempt, None) is None:
+        line = self.lines.pop(attempt, None)
+        if line is None:
             self.ignored += 1
+        return line
 
     # --- the picture ----------------------------------------------------------------------------------------------
 
@@ -136,6 +237,12 @@ class Pacer:
         inbound_per_s: float = 0.0,
     ) -> FloorSnapshot:
         """The floor now. Windows and limits are the caller's: they live in the ledger and on the trunks."""
+        self.tallies = tallies
+        self.rebuild(now)
+        answers = self.experience.answers
+        cold = answers.seen < _COLD_DIALS
+        theta = self.budget.theta(tallies, len(self.agents))
+        theta = min(theta, _COLD_THETA * self.settings.target) if cold else theta
         return FloorSnapshot(
             now=now,
             settings=self.settings,
@@ -144,8 +251,33 @@ class Pacer:
             tallies=tallies,
             capacity=capacity,
             health=health,
-            theta=self.theta,
+            theta=theta,
+            forecast=self.forecast,
             candidates=candidates,
+            answer_p=answers.rate(),
+            answer_p_high=answers.upper(),
             inbound_waiting=inbound_waiting,
             inbound_per_s=inbound_per_s,
+            totals=Totals(self.dials, self.over, self.live, self.lost, self.wrapped),
         )
+
+    def rebuild(self, now: float) -> None:
+        """Make new forecast tables when the present ones are due; a few milliseconds."""
+        age = now - self.built_at
+        known = self.experience.answers.seen
+        due = _FIRST_REBUILD_S if known < _COLD_DIALS else REBUILD_S
+        if 0.0 <= age < due:
+            return
+        spans = {AgentState.TALKING: list[float](), AgentState.WRAP_UP: list[float]()}
+        for agent in self.agents.values():
+            state = AgentState.TALKING if agent.state in _ON_CALL else agent.state
+            if state in spans:
+                spans[state].append(now - agent.since)
+        ringing: dict[str, list[float]] = {}
+        for line in self.lines.values():
+            if line.stage in {LineStage.DIALING, LineStage.RINGING}:
+                ringing.setdefault(line.route, []).append(now - line.dialed_at)
+        version = 1 if self.forecast is None else self.forecast.version + 1
+        talking, wrapping = spans[AgentState.TALKING], spans[AgentState.WRAP_UP]
+        self.forecast = self.experience.forecast(version, self.settings, talking, wrapping, ringing)
+        self.built_at = now

@@ -33,6 +33,7 @@ class PacingSettings:
         ratio: lines per ready agent in power mode.
         target: highest share of live answers that may be abandoned in each window that binds.
         grace_s: seconds after the end of the greeting within which an agent must be joined (16 CFR 310.4(b)(4)(ii): 2).
+        verdict_lag_s: measured time from the end of the greeting to the detector's verdict; taken off the grace.
         bridge_s: measured time from the order to join until both hear each other; taken off the grace.
         min_ring_s: a line is never released by us before it rang this long (16 CFR 310.4(b)(4)(iii): 15).
         release_ringing: whether lines past `min_ring_s` may be released when too many people would answer.
@@ -48,7 +49,8 @@ class PacingSettings:
     ratio: float = 1.0
     target: float = 0.03
     grace_s: float = 2.0
-    bridge_s: float = 0.2
+    verdict_lag_s: float = 0.0
+    bridge_s: float = 0.0
     min_ring_s: float = 15.0
     release_ringing: bool = False
     max_lines: int | None = None
@@ -62,6 +64,7 @@ class PacingSettings:
         _within("ratio", self.ratio, 0.0, 20.0)
         _within("target", self.target, 0.0, 0.5)
         _within("grace_s", self.grace_s, 0.0, 60.0)
+        _within("verdict_lag_s", self.verdict_lag_s, 0.0, 60.0)
         _within("bridge_s", self.bridge_s, 0.0, 60.0)
         _within("min_ring_s", self.min_ring_s, 0.0, 120.0)
         _within("max_lines_per_agent", self.max_lines_per_agent, 0.0, 1000.0)

@@ -50,7 +50,7 @@ class AgentView:
         leaves_at: announced instant of a break, a log-out or the end of the shift; None when nothing is announced.
         leaves_after_call: asked to pause or sign out after the present call.
         returns_at: for a paused agent, the announced end of the pause.
-        pace: this agent's talk and wrap times as a multiple of the team's (1.0: like everyone).
+        pace: class of this agent's own speed, an index of `forecast.PACES` (2: like everyone).
         skills: what the agent can take; compared with what a campaign asks.
     """
 
@@ -60,7 +60,7 @@ class AgentView:
     leaves_at: float | None = None
     leaves_after_call: bool = False
     returns_at: float | None = None
-    pace: float = 1.0
+    pace: int = 2
     skills: frozenset[str] = frozenset()
 
 
@@ -78,6 +78,7 @@ class LineView:
         reserved_for: the agent kept free for it, if any; such a line cannot be abandoned for want of an agent.
         ours: False for a line of another campaign that draws on the same agents.
         human_p: once answered, chance that it is a person; None until then.
+        answered_at: when something answered; None until then.
     """
 
     attempt: AttemptId
@@ -89,6 +90,7 @@ class LineView:
     reserved_for: AgentId | None = None
     ours: bool = True
     human_p: float | None = None
+    answered_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class WindowTally:
         target: highest share of live answers that may be abandoned (0.03 for 3 %).
         answered: persons who answered, abandoned ones included.
         abandoned: those who met no agent in time, persons taken for machines included.
-        binds: whether the brake acts on it (a law or the campaign's own rule), or it is only shown.
+        binds: whether the brake acts on it (a law, or a rule held as hard as one), or theta is only steered by it.
         remaining_s: dialing time left in the window, for spreading what is left of the budget.
     """
 
@@ -164,6 +166,25 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts since the floor opened, never faded; rates of any window are differences of them.
+
+    Attributes:
+        dialed: calls ordered.
+        over: dials that have an end: a person answered, or nobody did.
+        answered: persons who answered.
+        abandoned: persons who answered and met no agent in time.
+        wrapped: conversations whose wrap-up is done.
+    """
+
+    dialed: int = 0
+    over: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    wrapped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FloorSnapshot:
     """Everything a decision depends on.
 
@@ -182,6 +203,7 @@ class FloorSnapshot:
         answer_p_high: its upper 80 % bound while little is known, else the same.
         inbound_waiting: incoming calls that wait for these agents now.
         inbound_per_s: incoming calls expected per second (blended campaigns).
+        totals: counts since the floor opened, for policies that steer by rates.
     """
 
     now: float
@@ -198,3 +220,4 @@ class FloorSnapshot:
     answer_p_high: float = 0.25
     inbound_waiting: int = 0
     inbound_per_s: float = 0.0
+    totals: Totals = Totals()

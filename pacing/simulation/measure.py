@@ -1,0 +1,115 @@
+"""What a simulated floor did, counted after the warm-up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from pacing.simulation.statistics import binomial_interval, lower_bound, quantile
+from pacing.simulation.workload import DAY_S
+from pacing.snapshot import AgentState
+
+BLOCK_S: Final = 900.0
+BLOCK_LEAST: Final = 40
+"""A 15-minute block needs this many answers to be judged."""
+_IDLE: Final = frozenset({AgentState.READY, AgentState.RESERVED})
+
+
+@dataclass(slots=True)
+class Measure:
+    """Counters of one run; all of them only of the time from `begin` to `end`."""
+
+    begin: float
+    end: float
+    talk_s: float = 0.0
+    wrap_s: float = 0.0
+    idle_s: float = 0.0
+    paused_s: float = 0.0
+    served: int = 0
+    abandoned: int = 0
+    released: int = 0
+    blocks: dict[int, list[int]] = field(default_factory=dict)
+    day_counts: dict[int, list[int]] = field(default_factory=dict)
+    lines: int = 0
+    line_s: float = 0.0
+    line_at: float = 0.0
+    agents: int = 0
+    agent_s: float = 0.0
+    agent_at: float = 0.0
+    decision_s: list[float] = field(default_factory=list)
+
+    def _within(self, since: float, until: float) -> float:
+        return max(0.0, min(until, self.end) - max(since, self.begin))
+
+    def span(self, state: AgentState, since: float, until: float) -> None:
+        """An agent was in `state` from `since` to `until`."""
+        seconds = self._within(since, until)
+        if state is AgentState.TALKING:
+            self.talk_s += seconds
+        elif state is AgentState.WRAP_UP:
+            self.wrap_s += seconds
+        elif state in _IDLE:
+            self.idle_s += seconds
+        else:
+            self.paused_s += seconds
+
+    def line_out(self, now: float) -> None:
+        """A line was dialed."""
+        self._line_time(now)
+        self.lines += 1
+
+    def line_in(self, now: float) -> None:
+        """A line ended or got an agent."""
+        self._line_time(now)
+        self.lines -= 1
+
+    def _line_time(self, now: float) -> None:
+        self.line_s += self.lines * self._within(self.line_at, now)
+        self.line_at = now
+
+    def staff(self, now: float, agents: int) -> None:
+        """The number of agents signed in changed."""
+        self.agent_s += self.agents * self._within(self.agent_at, now)
+        self.agent_at, self.agents = now, agents
+
+    def answer(self, now: float, *, abandoned: bool) -> None:
+        """A live answer was served or abandoned."""
+        if now < self.begin:
+            return
+        self.abandoned += abandoned
+        self.served += not abandoned
+        for counts, length in ((self.blocks, BLOCK_S), (self.day_counts, DAY_S)):
+            tally = counts.setdefault(int(now // length), [0, 0])
+            tally[0] += 1
+            tally[1] += abandoned
+
+    def decided(self, seconds: float) -> None:
+        """One decision took so long."""
+        self.decision_s.append(seconds)
+
+    def report(self) -> dict[str, object]:
+        """The figures a study answers with."""
+        self.staff(self.end, self.agents)
+        self._line_time(self.end)
+        answered = self.served + self.abandoned
+        signed_in = self.talk_s + self.wrap_s + self.idle_s + self.paused_s
+        busy = self.talk_s + self.wrap_s
+        judged = [lower_bound(lost, n) for n, lost in self.blocks.values() if n >= BLOCK_LEAST]
+        times = sorted(self.decision_s)
+        return {
+            "utilisation": busy / signed_in if signed_in else 0.0,
+            "talk_share": self.talk_s / signed_in if signed_in else 0.0,
+            "abandonment": self.abandoned / answered if answered else 0.0,
+            "answered": answered,
+            "abandoned": self.abandoned,
+            "abandonment_ci95": list(binomial_interval(self.abandoned, answered)),
+            "worst_15min": max(judged, default=None),
+            "days": [lost / n for _, (n, lost) in sorted(self.day_counts.items())],
+            "lines_per_agent": (self.line_s + self.talk_s) / self.agent_s if self.agent_s else 0.0,
+            "idle_s_per_call": self.idle_s / self.served if self.served else math.inf,
+            "agent_hours": self.agent_s / 3600.0,
+            "released": self.released,
+            "decisions": len(times),
+            "decision_ms": {"p50": 1000 * quantile(times, 0.5), "p99": 1000 * quantile(times, 0.99)},
+        }

@@ -1,0 +1,48 @@
+"""What a pacing policy is to the simulator: a function of snapshots, with a period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pacing.controller import decide
+from pacing.decision import PacingDecision
+from pacing.settings import PacingSettings
+from pacing.snapshot import FloorSnapshot
+
+
+class Policy(Protocol):
+    """Made before the workload is read; sees nothing but snapshots."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> PacingSettings:
+        """The campaign settings the floor runs with under this policy."""
+        ...
+
+    @property
+    def tick_s(self) -> float:
+        """How often it is asked."""
+        ...
+
+    @property
+    def on_events(self) -> bool:
+        """Whether it is also asked when an agent comes free or a line comes to nothing."""
+        ...
+
+    def decide(self, snapshot: FloorSnapshot) -> PacingDecision: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """The decision code the engine runs, in any of its modes."""
+
+    name: str
+    settings: PacingSettings
+    tick_s: float = 0.5
+    on_events: bool = True
+
+    def decide(self, snapshot: FloorSnapshot) -> PacingDecision:
+        return decide(snapshot)
