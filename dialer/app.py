@@ -1,8 +1,8 @@
 """The wiring: the only place that knows every package. Builds a running engine out of settings and parts.
 
-`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together and
-starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo and
-tests is in `Parts`, and in nothing else.
+`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together
+and starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo
+and tests is in `Parts`, and in nothing else.
 """
 
 from __future__ import annotations
