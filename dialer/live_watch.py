@@ -1,4 +1,4 @@
-"""Takes the live view's snapshots from a running app. The only place that knows where each number comes from."""
+"""Takes the live view's snapshots from a running engine. The only place that knows where each number comes from."""
 
 from __future__ import annotations
 
@@ -6,45 +6,54 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry
 
-from dialer.app import App
+from agent_gateway.floor import Floor
 from dialer.campaign_loop import LoopStatus
+from dialer.engine import Engine
 from dialer.live_view import CampaignView, LiveSnapshot, TrunkView
 from domain.clock import Clock
+from recordings.capture import Capture
 
 _LAG = "dialer_ami_event_lag_seconds"
 
 
 class LiveWatch:
-    """Looks at an app; `take` is what `live_view.show` asks for.
+    """Looks at a running engine; `take` is what `live_view.show` asks for.
 
     Args:
-        app: what is looked at.
-        clock: the app's clock.
+        engine: whose calls, campaigns, trunks and outcomes.
+        floor: whose agents.
+        capture: whose recordings.
+        registry: where the switch's client counts its lag.
+        clock: the engine's.
     """
 
-    def __init__(self, app: App, clock: Clock) -> None:
-        self._app = app
+    def __init__(
+        self, engine: Engine, floor: Floor, capture: Capture, registry: CollectorRegistry, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._floor = floor
+        self._capture = capture
         self._clock = clock
         self._began = clock.monotonic()
-        self._lag = LagMeter(app.registry)
+        self._lag = LagMeter(registry)
 
     def take(self) -> LiveSnapshot:
-        """The app at this instant."""
-        app, engine = self._app, self._app.engine
+        """The engine at this instant."""
+        engine, capture = self._engine, self._capture
         return LiveSnapshot(
             now=self._clock.now(),
             running_s=self._clock.monotonic() - self._began,
             campaigns=tuple(campaign_view(status) for status in engine.status().values()),
             calls=Counter(call.record.state for call in engine.live()),
-            agents=Counter(agent.state for agent in app.floor.snapshot().agents),
+            agents=Counter(agent.state for agent in self._floor.snapshot().agents),
             outcomes=dict(engine.counters.by_outcome),
             link_up=engine.link_up,
             lag_ms=self._lag.mean_ms(),
             trunks=tuple(
                 TrunkView(trunk.limits.name, trunk.in_use, trunk.limits.channels) for trunk in engine.trunks()
             ),
-            recordings_waiting=app.capture.waiting,
-            recordings_kept=len(app.capture.kept),
+            recordings_waiting=capture.waiting,
+            recordings_kept=len(capture.kept),
         )
 
 

@@ -357,6 +357,18 @@ async def test_a_recording_owed_without_a_file_gets_its_row(tmp_path: Path) -> N
     assert place.catalogue.rows[ATTEMPT].state is RecordingState.MISSING
 
 
+async def test_a_recording_known_to_be_missing_is_not_waited_for_at_every_start(tmp_path: Path) -> None:
+    place = Place(tmp_path, MemoryCatalogue(owed=[CALL]))
+    missing = await place.row()
+    assert await place.capture.recover(alive=()) == 0
+    place.put(good_raw())
+    async with running(place):
+        assert await place.capture.recover(alive=()) == 1
+        await place.capture.drain()
+    found = place.catalogue.rows[ATTEMPT]
+    assert (found.state, found.recording) == (RecordingState.CHECKED, missing.recording)
+
+
 async def test_calls_still_alive_are_left_to_be_recorded(tmp_path: Path) -> None:
     place = Place(tmp_path, MemoryCatalogue(owed=[CALL]))
     place.put(good_raw())
