@@ -179,6 +179,8 @@ class Capture:
         if row.state in FINAL:
             await self._remove_raw(call.attempt)
             self._try_kept_again(call.attempt)
+        elif size == 0:
+            await self._remove_raw(call.attempt)
         return row
 
     def _try_kept_again(self, stored: AttemptId) -> None:

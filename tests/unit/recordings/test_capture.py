@@ -94,7 +94,14 @@ async def test_no_file_is_a_missing_recording_with_its_reason(place: Place) -> N
     assert place.clock.monotonic() >= capture_module.PATIENCE_S
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\0"])
+async def test_an_empty_file_is_a_missing_recording_and_is_not_looked_at_again(place: Place) -> None:
+    place.put(b"")
+    row = await place.row()
+    assert (row.state, codes(row)) == (RecordingState.MISSING, [FindingCode.NOT_AUDIO])
+    assert place.leftovers() == []
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\0\0\0"])
 async def test_a_file_without_sound_is_a_missing_recording_and_its_raw_stays(place: Place, data: bytes) -> None:
     path = place.put(data)
     row = await place.row()
