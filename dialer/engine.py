@@ -194,12 +194,8 @@ class Engine:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
 
-    def loops(self) -> Sequence[CampaignLoop]:
-        """The running campaigns' loops."""
-        return tuple(self._loops.values())
-
-    def trunks(self) -> Sequence[Trunk]:
-        """The trunks, with their running tallies."""
+    def trunks(self) -> tuple[Trunk, ...]:
+        """The trunks calls go out by, with what they carry now."""
         return tuple(self._trunks.values())
 
     async def _beat(self) -> None:

@@ -134,11 +134,6 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
             raise self._not_connected() from None
 
     @property
-    def lag_s(self) -> float:
-        """How far the consumer of events is behind, in seconds."""
-        return self._queue.lag_s
-
-    @property
     def is_connected(self) -> bool:
         """Whether an action can be sent now."""
         return self._is_up and self._connection is not None and not self._connection.closed.done()

@@ -95,11 +95,6 @@ class EventQueue:
         """Wait until at most half of the room is taken."""
         await self._drained.wait()
 
-    @property
-    def lag_s(self) -> float:
-        """Age of the oldest event that nobody has taken; zero when there is none."""
-        return max(self._clock.monotonic() - self._queue[0].at, 0.0) if self._queue else 0.0
-
     def __aiter__(self) -> EventQueue:
         return self
 

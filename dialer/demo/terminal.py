@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.rule import Rule
 
 from dialer.app import App
-from dialer.live_snapshot import LiveSnapshots
 from dialer.live_view import show
+from dialer.live_watch import LiveWatch
 from domain.clock import Clock
 
 
@@ -31,7 +31,8 @@ class TerminalReporter:
 
     def watch(self, app: App, clock: Clock) -> None:
         """Show the running engine until `stop_watching`."""
-        self._view = asyncio.create_task(show(LiveSnapshots(app, clock).take, self._console))
+        watch = LiveWatch(app.engine, app.floor, app.capture, app.registry, clock)
+        self._view = asyncio.create_task(show(watch.take, self._console))
 
     async def stop_watching(self) -> None:
         """Leave the last picture standing."""

@@ -13,7 +13,7 @@ from agent_gateway.agent import AgentState
 from agent_gateway.credentials import hash_secret
 from agent_gateway.floor import AgentChanged, CallTerms, Disposed, Floor, FloorEvent, StateInterval
 from agent_gateway.protocol import Bye, Reply, Welcome
-from agent_gateway.server import AgentRecord, GatewayServer, CallSummary, ServerSettings
+from agent_gateway.server import AgentRecord, CallSummary, GatewayServer, ServerSettings
 from dialer.agent_client import Credentials, GatewayClient, LinkLost, SignInError
 from dialer.testing.auto_agent import AutoAgent, Habits
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
