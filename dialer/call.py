@@ -169,8 +169,9 @@ class CallRecord:
         judged_at: when the verdict came; the connect time is counted from here.
         treated: the treatment began at some time: the call counts as abandoned, a late agent notwithstanding.
         joined_at: the first time both parties were in one bridge.
+        parted_at: when the last bridge ended.
         talk_s: seconds in a bridge, completed bridges only.
-        hung_up_by_agent: the agent ended the conversation.
+        rang_out: it was released by us because it had rung long enough, and for no other reason.
     """
 
     state: CallState = CallState.RESERVED
@@ -184,12 +185,13 @@ class CallRecord:
     treatment: Treatment | None = None
     joined_at: float | None = None
     bridged_since: float | None = None
+    parted_at: float | None = None
     talk_s: float = 0.0
     agent: AgentId | None = None
     leg: LegId | None = None
     reoffered: bool = False
     released_by_us: bool = False
-    hung_up_by_agent: bool = False
+    rang_out: bool = False
     ended_at: float | None = None
     cause: int | None = None
     sip_status: int | None = None

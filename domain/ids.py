@@ -17,6 +17,8 @@ LegId = NewType("LegId", str)
 """One nailed-up audio leg of an agent; the Uniqueid of its channel."""
 AgentId = NewType("AgentId", str)
 """An agent's sign-in name: letters, digits, dot, dash and underscore."""
+RecordingId = NewType("RecordingId", str)
+"""One recording in the catalogue."""
 CampaignId = NewType("CampaignId", int)
 ListId = NewType("ListId", int)
 PersonId = NewType("PersonId", int)
@@ -46,3 +48,8 @@ def new_attempt_id(now: datetime) -> AttemptId:
 def new_leg_id(now: datetime) -> LegId:
     """A fresh id for an agent's audio leg."""
     return LegId(_uuid7(now))
+
+
+def new_recording_id(now: datetime) -> RecordingId:
+    """A fresh id for a catalogued recording."""
+    return RecordingId(_uuid7(now))

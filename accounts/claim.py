@@ -1,0 +1,132 @@
+"""Claiming: the best accounts that are due now, held for one engine for a while. No permission to call.
+
+A ready account waits in an index by priority; a waiting or claimed one in an index by the instant at which it is due
+(for a claim: at which its lease ends). Each claim first makes a bounded number of due accounts ready, then takes the
+best: both costs depend on how many rows move, never on how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from accounts.entries import EntryEvent, sources, target
+from accounts.model import Claim
+from accounts.tables import campaigns, list_entries, phones
+from domain.ids import CampaignId, DebtId, PersonId, PhoneId
+from domain.phone import PhoneNumber
+
+LEASE: Final = timedelta(seconds=60)
+_PROMOTED_AT_ONCE: Final = 500
+
+_entries = list_entries.c
+# The states stand in the text, not in parameters, so that both databases see that the partial indexes apply.
+_due: Final = (
+    select(_entries.id)
+    .where(_entries.campaign_id == bindparam("campaign"), text("state IN ('waiting', 'claimed')"))
+    .where(_entries.due_at <= bindparam("now"))
+    .order_by(_entries.due_at, _entries.priority.desc())
+    .limit(_PROMOTED_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+_PROMOTE: Final = (
+    update(list_entries)
+    .where(_entries.id.in_(_due))
+    .values(state=target(EntryEvent.DUE).value, reason=None, claimed_by=None)
+)
+_best: Final = (
+    select(_entries.id)
+    .where(_entries.campaign_id == bindparam("campaign"), text("state = 'ready'"))
+    .order_by(_entries.priority.desc(), _entries.id)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM: Final = (
+    update(list_entries)
+    .where(_entries.id.in_(_best))
+    .values(state=target(EntryEvent.CLAIM).value, due_at=bindparam("until"), claimed_by=bindparam("engine"))
+    .returning(
+        _entries.id,
+        _entries.person_id,
+        _entries.debt_id,
+        _entries.phone_id,
+        _entries.priority,
+        _entries.attempts,
+        _entries.reserved_agent_only,
+        select(phones.c.e164).where(phones.c.id == _entries.phone_id).scalar_subquery().label("e164"),
+    )
+)
+_RELEASE: Final = (
+    update(list_entries)
+    .where(
+        _entries.id == bindparam("entry"),
+        _entries.claimed_by == bindparam("engine"),
+        _entries.state.in_(sources(EntryEvent.RELEASE)),
+    )
+    .values(state=target(EntryEvent.RELEASE).value, claimed_by=None)
+)
+_NEXT_DUE: Final = select(func.min(_entries.due_at)).where(
+    _entries.campaign_id == bindparam("campaign"), text("state IN ('waiting', 'claimed')")
+)
+
+
+def claim(
+    tx: Connection, campaign: CampaignId, n: int, now: datetime, engine: str, lease: timedelta = LEASE
+) -> Sequence[Claim]:
+    """Hold up to `n` accounts of a campaign, best first, until `now + lease`.
+
+    Claims that are neither reserved nor released in time become claimable again by themselves, so a crash frees them.
+    """
+    tx.execute(_PROMOTE, {"campaign": campaign, "now": now})
+    until = now + lease
+    rows = tx.execute(_CLAIM, {"campaign": campaign, "n": n, "until": until, "engine": engine}).all()
+    return [
+        Claim(
+            entry=row.id,
+            campaign=campaign,
+            person=PersonId(row.person_id),
+            debt=DebtId(row.debt_id),
+            phone=PhoneId(row.phone_id),
+            number=PhoneNumber(row.e164),
+            priority=row.priority,
+            attempts=row.attempts,
+            reserved_agent_only=row.reserved_agent_only,
+            engine=engine,
+            until=until,
+        )
+        for row in sorted(rows, key=lambda row: (-row.priority, row.id))
+    ]
+
+
+def release(tx: Connection, claims: Sequence[Claim]) -> None:
+    """Give claims back, for another call to take. A claim that has moved on since is left alone."""
+    for held in claims:
+        tx.execute(_RELEASE, {"entry": held.entry, "engine": held.engine})
+
+
+def next_due(tx: Connection, campaign: CampaignId) -> datetime | None:
+    """The earliest instant at which a waiting account becomes due; None when none waits."""
+    return tx.execute(_NEXT_DUE, {"campaign": campaign}).scalar_one_or_none()
+
+
+def take_lease(tx: Connection, campaign: CampaignId, engine: str, now: datetime, until: datetime) -> int | None:
+    """Lease a campaign to an engine; returns the fencing number to put into every reservation.
+
+    Taking or renewing one's own lease keeps the number; taking over an expired one raises it, so that whatever the
+    former holder still sends is refused. None: another engine holds it.
+    """
+    row = tx.execute(
+        select(campaigns.c.fence, campaigns.c.leased_by, campaigns.c.leased_until)
+        .where(campaigns.c.id == campaign)
+        .with_for_update()
+    ).one()
+    if row.leased_by not in {None, engine} and row.leased_until > now:
+        return None
+    fence: int = row.fence + (row.leased_by != engine)
+    tx.execute(
+        update(campaigns).where(campaigns.c.id == campaign).values(fence=fence, leased_by=engine, leased_until=until)
+    )
+    return fence

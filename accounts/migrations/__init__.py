@@ -1,0 +1,1 @@
+"""Schema migrations (Alembic), run at start by `accounts.schema`."""

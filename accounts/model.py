@@ -1,0 +1,299 @@
+"""Frozen values that go into and come out of the account store.
+
+No SQL and no I/O here. Settings of a campaign, the claim an engine holds, the reservation it gets, and the words for
+their states. Instants are aware datetimes everywhere; the store keeps them as microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from domain.ids import AgentId, AttemptId, CampaignId, DebtId, PersonId, PhoneId
+from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
+from domain.reasons import Reason
+from domain.telephony import RecordingMode, Treatment
+
+
+class Mode(StrEnum):
+    """How a campaign dials."""
+
+    PREVIEW = "preview"
+    MANUAL = "manual"
+    PROGRESSIVE = "progressive"
+    POWER = "power"
+    PREDICTIVE = "predictive"
+
+
+class DebtStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    RECALLED = "recalled"
+
+
+class RetryWait(StrEnum):
+    """When a retried account is due again."""
+
+    AFTER = "after"
+    """`delay` after the attempt ended."""
+    NEXT_PART_OF_DAY = "next_part_of_day"
+    """The next morning (08), afternoon (12) or evening (17) at the person's place."""
+    NEVER = "never"
+    """Not again in this campaign."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """What happens to an account after an attempt with this outcome.
+
+    Attributes:
+        outcome: the outcome it answers.
+        wait: how the next instant is found.
+        delay: for `AFTER`.
+        limit: attempts with this outcome after which the account is exhausted (0: no limit of its own).
+        next_phone: go on to the person's next phone; without one, the same again, or exhausted where the number is
+            flagged unusable.
+        flag_phone: the number cannot be reached (SIT) or is not theirs: take it out of use.
+        reserved_agent: the next attempt needs an agent held for it before it is placed.
+    """
+
+    outcome: Outcome
+    wait: RetryWait
+    delay: timedelta = timedelta(0)
+    limit: int = 0
+    next_phone: bool = False
+    flag_phone: bool = False
+    reserved_agent: bool = False
+
+
+_DAY = timedelta(days=1)
+
+DEFAULT_RETRY: tuple[RetryRule, ...] = (
+    RetryRule(Outcome.CONVERSATION, RetryWait.NEVER),
+    RetryRule(Outcome.THIRD_PARTY, RetryWait.AFTER, _DAY, limit=2),
+    RetryRule(Outcome.WRONG_NUMBER, RetryWait.AFTER, next_phone=True, flag_phone=True),
+    RetryRule(Outcome.ABANDONED, RetryWait.AFTER, _DAY, limit=2, reserved_agent=True),
+    RetryRule(Outcome.LIVE_HANGUP, RetryWait.AFTER, _DAY, limit=3),
+    RetryRule(Outcome.MACHINE, RetryWait.NEXT_PART_OF_DAY, limit=6, next_phone=True),
+    RetryRule(Outcome.VOICEMAIL_LEFT, RetryWait.AFTER, 2 * _DAY, limit=3),
+    RetryRule(Outcome.MAILBOX_FULL, RetryWait.NEXT_PART_OF_DAY, limit=6, next_phone=True),
+    RetryRule(Outcome.FAX, RetryWait.AFTER, next_phone=True, flag_phone=True),
+    RetryRule(Outcome.NO_ANSWER, RetryWait.NEXT_PART_OF_DAY, limit=10, next_phone=True),
+    RetryRule(Outcome.CANCELLED, RetryWait.NEXT_PART_OF_DAY, limit=10),
+    RetryRule(Outcome.BUSY, RetryWait.AFTER, timedelta(minutes=5), limit=8),
+    RetryRule(Outcome.SIT, RetryWait.AFTER, next_phone=True, flag_phone=True),
+    RetryRule(Outcome.CARRIER_BLOCKED, RetryWait.AFTER, _DAY, limit=3, next_phone=True),
+    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=5), limit=5),
+    RetryRule(Outcome.UNKNOWN, RetryWait.AFTER, _DAY, limit=3),
+)
+"""The shipped table; one rule for every outcome (a test holds that)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A campaign's own limits on calls about debts, beside the law's.
+
+    Attributes:
+        min_gap_minutes: since the last outgoing call to the same number or person.
+        daily_cap_debt, daily_cap_person: outgoing calls on the local date.
+    """
+
+    min_gap_minutes: int = 240
+    daily_cap_debt: int = 2
+    daily_cap_person: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSettings:
+    """Everything a campaign is set up with. What the law asks for has no default.
+
+    Attributes:
+        purpose: family of rules, in the words of the compliance case format (`debt_third_party`, ...).
+        country: ISO 3166 alpha-2; the rule packs the campaign may use and the region numbers are read in.
+        creditor: name of the client on whose behalf calls are made.
+        caller_ids: owned numbers, E.164.
+        trunk: name of the trunk in settings.
+        ratio: lines per ready agent in power mode.
+        target_abandonment: share of live answers that predictive may abandon.
+        connect_within_s: from verdict to treatment.
+        max_attempts: attempts on one account after which it is exhausted.
+        zone: IANA zone used for parts of the day where the person's own is not known.
+        limits: the campaign's own limits beside the law.
+        national_dnc_file_date: of the registry file the numbers were scrubbed against; telemarketing needs it.
+    """
+
+    purpose: str
+    country: str
+    creditor: str
+    caller_ids: tuple[str, ...]
+    recording: RecordingMode
+    treatment: Treatment
+    trunk: str = "carrier"
+    mode: Mode = Mode.PROGRESSIVE
+    ratio: float = 1.0
+    target_abandonment: float = 0.03
+    detect_machine: bool = True
+    connect_within_s: float = 2.0
+    late_agent_s: float = 5.0
+    message: str = "treatment"
+    ring_timeout_s: float = 25.0
+    setup_timeout_s: float = 60.0
+    wrap_up_s: float = 30.0
+    max_attempts: int = 20
+    subject: str | None = None
+    zone: str = "America/New_York"
+    skills: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    national_dnc_file_date: date | None = None
+    retry: tuple[RetryRule, ...] = DEFAULT_RETRY
+
+    def rule_for(self, outcome: Outcome) -> RetryRule:
+        """The campaign's rule for an outcome, or the shipped one where its table has none."""
+        for rule in (*self.retry, *DEFAULT_RETRY):
+            if rule.outcome is outcome:
+                return rule
+        raise LookupError(f"no retry rule for outcome {outcome}")
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    id: CampaignId
+    name: str
+    status: CampaignStatus
+    settings: CampaignSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An account held for one engine until `until`. Holding it is no permission to call.
+
+    Attributes:
+        entry: row of the campaign's list.
+        reserved_agent_only: the last attempt was abandoned: only with an agent held for this call.
+    """
+
+    entry: int
+    campaign: CampaignId
+    person: PersonId
+    debt: DebtId
+    phone: PhoneId
+    number: PhoneNumber
+    priority: int
+    attempts: int
+    reserved_agent_only: bool
+    engine: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveRequest:
+    """What the engine is about to originate, if the gate allows it.
+
+    Attributes:
+        attempt: a fresh id from `domain.ids.new_attempt_id`, also the id of the decision; never used twice.
+        agent: the agent held for this call, if one is.
+        fence: the engine's lease number on the campaign (0 where leases are not used).
+    """
+
+    attempt: AttemptId
+    claim: Claim
+    mode: Mode
+    trunk: str
+    caller_id: PhoneNumber
+    now: datetime
+    agent: AgentId | None = None
+    fence: int = 0
+
+
+class Ruling(Protocol):
+    """What the gate answers; `compliance`'s decision has this shape."""
+
+    @property
+    def allowed(self) -> bool: ...
+    @property
+    def retry_at(self) -> datetime | None: ...
+    @property
+    def reasons(self) -> Sequence[Reason]: ...
+    @property
+    def counted(self) -> bool: ...
+    @property
+    def flags(self) -> Sequence[str]: ...
+    @property
+    def policy(self) -> str: ...
+    @property
+    def policy_hash(self) -> str: ...
+    @property
+    def tzdata(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The attempt is durable and counts. Only now may an Originate be sent."""
+
+    attempt: AttemptId
+    flags: tuple[str, ...]
+
+
+class RefusalCause(StrEnum):
+    BLOCKED = "blocked"
+    """The gate said no; `reasons` tell why."""
+    STALE_CLAIM = "stale_claim"
+    """The lease ran out, or the account moved on meanwhile."""
+    NOT_RUNNING = "not_running"
+    """The campaign is not running."""
+    FENCED = "fenced"
+    """Another engine has taken the campaign since."""
+    IN_CALL = "in_call"
+    """Another attempt on this person or number has not ended yet."""
+    CALLER_ID_CAP = "caller_id_cap"
+    """The caller ID is not owned, not enabled, or has reached its daily cap."""
+    RESERVED_AGENT_REQUIRED = "reserved_agent_required"
+    """After an abandoned call the next one needs an agent held for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No attempt was made. The account has moved to `retry_at`, or is parked where that is None."""
+
+    cause: RefusalCause
+    retry_at: datetime | None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended, as the engine saw it.
+
+    Attributes:
+        cause: Q.850 cause of the hang-up.
+        verdict: the detector's word, with its `verdict_cause`.
+        answered_at, joined_at, ended_at: instants, where they happened.
+        agent: who spoke with the person.
+        bridged_s: seconds bridged with agents, all bridges together.
+        announced: whether both heard that the call is recorded; None when unknown.
+    """
+
+    outcome: Outcome
+    cause: int | None = None
+    sip_status: int | None = None
+    verdict: str | None = None
+    verdict_cause: str | None = None
+    rang_at: datetime | None = None
+    answered_at: datetime | None = None
+    joined_at: datetime | None = None
+    ended_at: datetime | None = None
+    agent: AgentId | None = None
+    message_left: bool = False
+    bridged_s: float | None = None
+    announced: bool | None = None

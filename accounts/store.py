@@ -1,0 +1,137 @@
+"""The door to the account store: opens it, brings its schema up to date, and runs operations in transactions.
+
+An operation is a function whose first argument is the transaction (`claim.claim`, `ledger.reserve`, ...). `write` runs
+it as one durable transaction, `read` on a snapshot. What an operation returned is committed when `write` returns; when
+it raises, nothing of it stays.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from accounts import dialect, schema
+from accounts.errors import SecondEngineError, StoreUnreachableError
+from accounts.tables import PARTITIONED
+
+P = ParamSpec("P")
+R = TypeVar("R")
+PRIVATE_FILE: Final = 0o600
+
+
+class Store:
+    """An open account store. Its methods block; the engine uses `accounts.async_store.AsyncStore`."""
+
+    def __init__(self, url: URL, writer: Engine, reader: Engine) -> None:
+        self.url = url
+        self._writer = writer
+        self._reader = reader
+        self._lock_file: int | None = None
+        # Threads of this process wait for each other here; SQLite's own waiting is a poll, kept for other processes.
+        self._turn = Lock() if url.get_backend_name() == "sqlite" else nullcontext()
+
+    def write(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation as one transaction; durable when this returns.
+
+        Raises:
+            StoreError: one of `accounts.errors`; nothing of the operation was kept.
+        """
+        with self._turn:
+            return _run(self._writer, operation, *args, **kwargs)
+
+    def read(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that only reads, on one snapshot, without waiting for writers."""
+        return _run(self._reader, operation, *args, **kwargs)
+
+    def lock_engine(self) -> None:
+        """Claim the SQLite file for this engine process until `close`. PostgreSQL serves several engines.
+
+        Raises:
+            SecondEngineError: another process has it.
+        """
+        if self.url.get_backend_name() != "sqlite" or self._lock_file is not None:
+            return
+        path = Path(f"{self.url.database}.engine-lock")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise SecondEngineError(
+                "another engine already runs on this account store; stop it first (PostgreSQL serves several engines)"
+            ) from error
+        self._lock_file = handle
+
+    def close(self) -> None:
+        """Close every connection and give up the engine lock."""
+        self._reader.dispose()
+        self._writer.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _run(engine: Engine, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    try:
+        with engine.begin() as tx:
+            return operation(tx, *args, **kwargs)
+    except DBAPIError as error:
+        plain = dialect.plain_error(error)
+        if plain is None:
+            raise
+        raise plain from error
+
+
+def open_store(url: str | Path, now: datetime) -> Store:
+    """Open (or make) an account store and bring its schema up to date.
+
+    Args:
+        url: a path for SQLite, or an SQLAlchemy address such as `postgresql+psycopg://user@host/name`.
+        now: decides which monthly partitions are made on PostgreSQL.
+
+    Raises:
+        StoreUnreachableError: no such place, or no answer.
+        WrongSchemaError: a newer version, or not an account store.
+    """
+    address = _address(url)
+    if address.get_backend_name() == "sqlite":
+        _make_private_file(Path(str(address.database)))
+    store = Store(address, dialect.make_engine(address, writer=True), dialect.make_engine(address, writer=False))
+    try:
+        store.write(schema.upgrade)
+        store.write(dialect.ensure_partitions, PARTITIONED, now)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _address(url: str | Path) -> URL:
+    if isinstance(url, Path) or "://" not in url:
+        return URL.create("sqlite", database=str(url))
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise StoreUnreachableError(
+            "the address of the account store cannot be read; give a path, or postgresql+psycopg://user@host/name"
+        ) from error
+
+
+def _make_private_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+    except OSError as error:
+        raise StoreUnreachableError(
+            "the account store's file cannot be made or opened; check its folder and its owner"
+        ) from error

@@ -1,0 +1,120 @@
+"""`dialer campaign`: create, start, pause, and see why it does or does not dial."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from accounts import campaigns
+from accounts.model import CampaignSettings, Mode
+from dialer import engine_status
+from dialer import settings as settings_file
+from dialer.command_line import console, fail, opened_store
+from domain import phone
+from domain.clock import SystemClock
+from domain.telephony import RecordingMode, Treatment
+
+app = typer.Typer(help="Campaigns: create, start, pause, see why.", no_args_is_help=True)
+
+PURPOSES = ("debt_third_party", "debt_first_party", "telemarketing", "informational", "location_info")
+NAME = re.compile(r"[\w][\w .-]{0,63}")
+DAILY_CAP = 400
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="a name for people; letters, digits, space, dot, dash")],
+    purpose: Annotated[str, typer.Option(prompt=f"Purpose ({', '.join(PURPOSES)})", help="which law applies")],
+    country: Annotated[str, typer.Option(prompt="Country (two letters)", help="whose rule packs apply")],
+    creditor: Annotated[str, typer.Option(prompt="Creditor or seller on whose behalf", help="the client")],
+    caller_id: Annotated[str, typer.Option(prompt="Caller IDs (owned numbers, comma between)", help="shown numbers")],
+    recording: Annotated[RecordingMode, typer.Option(prompt="Recording", help="announce_then_record, record or off")],
+    treatment: Annotated[Treatment, typer.Option(prompt="Treatment of a person without an agent", help="see docs")],
+    mode: Annotated[Mode, typer.Option(help="how lines are tied to agents")] = Mode.PROGRESSIVE,
+    ratio: Annotated[float, typer.Option(help="lines per ready agent, power mode", min=0.1, max=20)] = 1.0,
+    trunk: Annotated[str, typer.Option(help="name of a trunk in the settings")] = "carrier",
+    ring_s: Annotated[float, typer.Option(help="ring time, at least 15", min=15, max=120)] = 25.0,
+    zone: Annotated[str, typer.Option(help="IANA zone in which the campaign's days begin")] = "America/New_York",
+) -> None:
+    """Create a campaign. What the law asks for has no default: it is asked for."""
+    if NAME.fullmatch(name) is None:
+        fail("a campaign's name has 1 to 64 letters, digits, spaces, dots, dashes and underscores")
+    if purpose not in PURPOSES:
+        fail(f"unknown purpose; choose one of {', '.join(PURPOSES)}")
+    numbers = [phone.parse(text.strip(), country.upper()) for text in caller_id.split(",") if text.strip()]
+    settings = CampaignSettings(
+        purpose=purpose,
+        country=country.upper(),
+        creditor=creditor,
+        caller_ids=tuple(number.e164 for number in numbers),
+        recording=recording,
+        treatment=treatment,
+        mode=mode,
+        ratio=ratio,
+        trunk=trunk,
+        ring_timeout_s=ring_s,
+        zone=zone,
+    )
+    now = SystemClock().now()
+    installation = settings_file.load()
+    with opened_store(installation) as store:
+        for number in numbers:
+            if number.e164 in installation.owned_numbers:
+                store.write(campaigns.own_number, number, DAILY_CAP, zone)
+        store.write(campaigns.create, name, settings, now)
+    console.print(
+        f"Campaign [b]{name}[/b] is a draft. Next: dialer import FILE --campaign '{name}', then campaign start."
+    )
+
+
+@app.command()
+def start(name: str) -> None:
+    """Let a campaign dial, as soon as an engine runs and agents are ready."""
+    _move(name, "start")
+
+
+@app.command()
+def pause(name: str) -> None:
+    """Stop placing calls for a campaign; calls that are up go on."""
+    _move(name, "pause")
+
+
+@app.command()
+def status() -> None:
+    """All campaigns, and what their loops are doing."""
+    settings = settings_file.load()
+    running = engine_status.read(settings.state_dir)
+    table = Table(title="Campaigns")
+    for column in ("campaign", "status", "mode", "what it does now"):
+        table.add_column(column)
+    with opened_store(settings) as store:
+        for campaign in store.read(campaigns.everyone):
+            table.add_row(
+                campaign.name, campaign.status.value, campaign.settings.mode.value, running.words_for(campaign)
+            )
+    console.print(table)
+
+
+@app.command()
+def why(name: str) -> None:
+    """Why a campaign does or does not dial: every account in one row, and what comes next."""
+    from reports.funnel import render
+
+    from accounts import funnel
+
+    settings = settings_file.load()
+    running = engine_status.read(settings.state_dir)
+    with opened_store(settings) as store:
+        campaign = store.read(campaigns.find, name)
+        counts = store.read(funnel.funnel, campaign.id, SystemClock().now())
+    console.print(render(campaign.name, running.words_for(campaign), counts))
+
+
+def _move(name: str, event: str) -> None:
+    with opened_store() as store:
+        campaign = store.read(campaigns.find, name)
+        status = store.write(campaigns.move, campaign.id, event)
+    console.print(f"Campaign [b]{name}[/b] is now {status.value}.")

@@ -1,0 +1,253 @@
+"""One campaign's dialing: snapshot, pace, claim, gate, reserve, originate. Read `tick` first.
+
+The loop runs on a short beat and whenever something changed. It never waits for a call: what it starts, the engine
+follows. Everything that keeps it from dialing ends in `status`, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import cycle
+from typing import Final, Protocol
+
+import structlog
+
+from accounts import claim as claiming
+from accounts import ledger
+from accounts.async_store import AsyncStore
+from accounts.errors import StoreError
+from accounts.facts import Facts
+from accounts.model import Campaign, Claim, Refusal, RefusalCause, Reservation, ReserveRequest, Ruling
+from agent_gateway.agent import Agent
+from agent_gateway.floor import Floor
+from dialer import floor_view
+from dialer.originate import terms_for
+from dialer.stop_switch import StopSwitch
+from dialer.tally import AbandonmentTally
+from dialer.trunks import Trunk
+from domain.clock import Clock
+from domain.ids import AttemptId, CampaignId, new_attempt_id
+from domain.phone import PhoneNumber
+from pacing import controller
+from pacing.decision import PacingDecision
+from pacing.snapshot import Capacity, FloorSnapshot, Health
+
+_log = structlog.get_logger(__name__)
+
+CLAIM_AT_ONCE: Final = 40
+"""Accounts held at a time; what is not dialed in the same tick is given back."""
+TICK_BUDGET_S: Final = 0.8
+"""A tick that takes longer stops placing calls: its decision is about to be stale."""
+EMPTY_PAUSE_S: Final = 1.0
+"""How long to leave the store alone after it had no account due."""
+
+
+class Calls(Protocol):
+    """What the loop asks of the engine that owns the live calls."""
+
+    def live(self) -> Sequence[floor_view.LiveCall]: ...
+    def health(self) -> Health: ...
+    def release(self, attempt: AttemptId) -> None: ...
+    def start(
+        self, campaign: Campaign, held: Claim, reservation: Reservation, caller_id: PhoneNumber, agent: Agent | None
+    ) -> None: ...
+    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
+    def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
+        """A reserved attempt that was never sent: recorded so, and its channel given back."""
+        ...
+
+
+class Placed(StrEnum):
+    """What became of one claim."""
+
+    DIALED = "dialed"
+    MOVED = "moved"
+    """Blocked, busy with another call, or taken by someone else: the store has already moved it."""
+    KEPT = "kept"
+    """Still claimed by us and not dialed; to be given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus:
+    """What the loop is doing, for people.
+
+    Attributes:
+        words: why it dials as it does, or why it does not.
+        decision: the last pacing decision, if one was taken.
+        live_today, abandoned_today: the count the brake reads.
+    """
+
+    words: str
+    decision: PacingDecision | None
+    live_today: int
+    abandoned_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTools:
+    """What every campaign's loop works with."""
+
+    store: AsyncStore
+    floor: Floor
+    calls: Calls
+    trunks: dict[str, Trunk]
+    clock: Clock
+    stop_switch: StopSwitch
+    decide: Callable[[Facts], Ruling]
+    engine: str
+
+
+class CampaignLoop:
+    """Dials for one running campaign."""
+
+    def __init__(self, campaign: Campaign, tally: AbandonmentTally, tools: LoopTools, fence: int = 0) -> None:
+        self.campaign = campaign
+        self.tally = tally
+        self.fence = fence
+        self.words = "starting"
+        self.decision: PacingDecision | None = None
+        self._tools = tools
+        self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
+        self._pacing = floor_view.pacing_settings(campaign.settings)
+        self._empty_until = 0.0
+
+    @property
+    def id(self) -> CampaignId:
+        return self.campaign.id
+
+    def status(self) -> LoopStatus:
+        live, abandoned = self.tally.today(self._tools.clock.now())
+        return LoopStatus(self.words, self.decision, live, abandoned)
+
+    def update(self, campaign: Campaign) -> None:
+        """Take over changed settings."""
+        if campaign != self.campaign:
+            self.campaign = campaign
+            self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
+            self._pacing = floor_view.pacing_settings(campaign.settings)
+
+    async def tick(self) -> None:
+        """Take one pacing decision and carry it out."""
+        tools = self._tools
+        trunk = tools.trunks.get(self.campaign.settings.trunk)
+        if trunk is None:
+            self._say(f"the trunk {self.campaign.settings.trunk} is not in the settings; add it or change the campaign")
+            return
+        if tools.stop_switch.is_pulled():
+            self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
+            return
+        decision = controller.decide(self._snapshot(trunk))
+        self.decision = decision
+        self._say(decision.words)
+        for attempt in decision.release:
+            tools.calls.release(attempt)
+        if decision.lines_to_add and tools.clock.monotonic() >= self._empty_until:
+            try:
+                await self._add_lines(decision, trunk)
+            except StoreError as error:
+                self._say(f"the account store does not work: {error}")
+                _log.error("claiming or reserving failed", campaign=self.id, error=str(error))
+
+    async def _add_lines(self, decision: PacingDecision, trunk: Trunk) -> None:
+        """Claim and dial until the decision is carried out, the accounts are used up or the decision is stale."""
+        missing = decision.lines_to_add
+        while missing > 0:
+            held = await self._tools.store.write(
+                claiming.claim, self.id, min(missing, CLAIM_AT_ONCE), self._tools.clock.now(), self._tools.engine
+            )
+            if not held:
+                self._empty_until = self._tools.clock.monotonic() + EMPTY_PAUSE_S
+                self._say("no account is due now")
+                return
+            dialed, kept = await self._dial_all(held, decision, trunk)
+            missing -= dialed
+            if kept:
+                await self._tools.store.write(claiming.release, kept)
+                return
+
+    async def _dial_all(
+        self, held: Sequence[Claim], decision: PacingDecision, trunk: Trunk
+    ) -> tuple[int, Sequence[Claim]]:
+        """Dial claims in order; stops at the first that cannot be dialed for a reason that holds for the rest too."""
+        dialed = 0
+        for index, one in enumerate(held):
+            if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
+                return dialed, held[index:]
+            placed = await self._dial(one, trunk, reserve_agent=decision.reserve or one.reserved_agent_only)
+            if placed is Placed.KEPT:
+                return dialed, held[index:]
+            dialed += placed is Placed.DIALED
+        return dialed, ()
+
+    async def _dial(self, held: Claim, trunk: Trunk, *, reserve_agent: bool) -> Placed:
+        """Reserve the attempt, durably, and only then start the call."""
+        tools, settings = self._tools, self.campaign.settings
+        attempt = new_attempt_id(tools.clock.now())
+        agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
+        if reserve_agent and agent is None:
+            return Placed.KEPT
+        if not trunk.take(tools.clock.monotonic()):
+            tools.floor.release(attempt)
+            return Placed.KEPT
+        caller_id = next(self._caller_ids)
+        request = ReserveRequest(
+            attempt=attempt,
+            claim=held,
+            mode=settings.mode,
+            trunk=trunk.limits.name,
+            caller_id=caller_id,
+            now=tools.clock.now(),
+            agent=None if agent is None else agent.id,
+            fence=self.fence,
+        )
+        try:
+            answer = await tools.store.write(ledger.reserve, request, tools.decide)
+        except BaseException:
+            tools.floor.release(attempt)
+            trunk.give_back()
+            raise
+        if isinstance(answer, Refusal):
+            tools.floor.release(attempt)
+            trunk.give_back()
+            tools.calls.blocked(held, answer)
+            return self._refused(answer)
+        if tools.stop_switch.is_pulled():  # it may have been pulled while the reservation was being written
+            tools.floor.release(attempt)
+            tools.calls.not_sent(attempt, trunk)
+            return Placed.MOVED
+        tools.calls.start(self.campaign, held, answer, caller_id, agent)
+        return Placed.DIALED
+
+    def _refused(self, refusal: Refusal) -> Placed:
+        match refusal.cause:
+            case RefusalCause.BLOCKED | RefusalCause.IN_CALL | RefusalCause.STALE_CLAIM:
+                return Placed.MOVED
+            case RefusalCause.CALLER_ID_CAP:
+                self._say("a caller ID is not owned, not enabled, or has reached its daily cap")
+            case RefusalCause.NOT_RUNNING | RefusalCause.FENCED:
+                self._say("the campaign was paused or taken over by another engine")
+            case RefusalCause.RESERVED_AGENT_REQUIRED:
+                self._say("the next account may only be dialed with an agent reserved for it")
+        return Placed.KEPT
+
+    def _snapshot(self, trunk: Trunk) -> FloorSnapshot:
+        tools, now = self._tools, self._tools.clock.monotonic()
+        capacity = Capacity(
+            channels_free=trunk.limits.channels - trunk.in_use,
+            call_tokens=trunk.room(now),
+        )
+        return floor_view.snapshot(
+            now,
+            self._pacing,
+            self.id,
+            tools.floor.snapshot().agents,
+            tools.calls.live(),
+            self.tally.windows(tools.clock.now()),
+            capacity,
+            tools.calls.health(),
+        )
+
+    def _say(self, words: str) -> None:
+        self.words = words

@@ -1,0 +1,444 @@
+"""The engine: one process that dials for every running campaign, follows every call and writes down every end.
+
+Data flows one way. The switch's events go to the floor (agents) and to each call's mailbox; campaign loops decide and
+start calls; a call that ended is written to the ledger, its recording is finished, and its line goes to the journal.
+Nothing here waits for a call, and the reader of the switch's events waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from accounts import campaigns as campaign_rows
+from accounts import claim as claiming
+from accounts import ledger, tallies
+from accounts.async_store import AsyncStore
+from accounts.errors import NotFoundError, StoreError
+from accounts.facts import Facts
+from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
+from agent_gateway.agent import Agent
+from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
+from dialer.call import CallRecord, CallState
+from dialer.call_actor import AgentGone, CallActor, Lost, Release, StandsAt
+from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
+from dialer.floor_view import LiveCall
+from dialer.originate import limits_for, order_for, terms_for
+from dialer.outcome import outcome_of
+from dialer.stop_switch import StopSwitch
+from dialer.tally import WINDOW_DAYS, AbandonmentTally
+from dialer.trunks import Trunk
+from domain.clock import Clock
+from domain.ids import AgentId, AttemptId, CampaignId
+from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
+from domain.telephony import (
+    InboundBegan,
+    InboundEnded,
+    KeyPressed,
+    LinkDown,
+    LinkUp,
+    LiveChannel,
+    Origination,
+    RecordingMode,
+    SwitchEvent,
+    Telephony,
+    TelephonyError,
+)
+from pacing.snapshot import Health
+
+_log = structlog.get_logger(__name__)
+
+BEAT_S: Final = 0.25
+"""Longest time between two ticks of a campaign's loop."""
+CAMPAIGNS_EVERY_S: Final = 1.0
+"""How often the running campaigns and their settings are read again."""
+LEASE: Final = timedelta(seconds=15)
+WRITE_AGAIN_S: Final = 1.0
+"""Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedAttempt:
+    """Everything known of an attempt that is over; instants are Clock.monotonic() seconds."""
+
+    attempt: AttemptId
+    campaign: CampaignId
+    number: PhoneNumber
+    order: Origination
+    record: CallRecord
+    outcome: Outcome
+    reserved_at: float
+
+
+class Journal(Protocol):
+    """Told of each finished attempt and of each account that may not be called; must not block."""
+
+    def attempt(self, finished: FinishedAttempt) -> None: ...
+    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
+
+
+class Recordings(Protocol):
+    """Where calls that were bridged, and are to be recorded, go; must not block."""
+
+    def submit(self, finished: FinishedAttempt) -> None: ...
+
+
+class People(Protocol):
+    """What people said and asked for, written to the store elsewhere; must not block."""
+
+    def disposed(self, disposed: Disposed) -> None: ...
+    def opted_out(self, number: PhoneNumber, how: str) -> None: ...
+    def called_in(self, began: InboundBegan, ended: InboundEnded) -> None: ...
+
+
+@dataclass(slots=True)
+class _Live:
+    actor: CallActor
+    campaign: Campaign
+    number: PhoneNumber
+    trunk: Trunk | None
+    dialed_at: float
+    changed_at: float
+    reserved_for: AgentId | None
+    state: CallState = CallState.RESERVED
+
+
+@dataclass(slots=True)
+class _Counters:
+    """What the engine has done since it started."""
+
+    placed: int = 0
+    ended: int = 0
+    strays: int = 0
+    by_outcome: dict[Outcome, int] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs until cancelled. `async with` nothing: `await engine.run()`."""
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        telephony: Telephony,
+        floor: Floor,
+        trunks: Sequence[Trunk],
+        clock: Clock,
+        stop_switch: StopSwitch,
+        decide: Callable[[Facts], Ruling],
+        recordings: Recordings,
+        journal: Journal,
+        people: People,
+        name: str = "engine",
+    ) -> None:
+        self.counters = _Counters()
+        self.link_up = False
+        self.name = name
+        self._store = store
+        self._telephony = telephony
+        self._floor = floor
+        self._clock = clock
+        self._recordings = recordings
+        self._journal = journal
+        self._people = people
+        self._trunks = {trunk.limits.name: trunk for trunk in trunks}
+        self._calls: dict[AttemptId, _Live] = {}
+        self._loops: dict[CampaignId, CampaignLoop] = {}
+        self._inbound: dict[str, InboundBegan] = {}
+        self._wake = asyncio.Event()
+        self._linked = asyncio.Event()
+        self._swept = False
+        self._tasks: asyncio.TaskGroup
+        self._draining = False
+        self._writes_waiting = 0
+        self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name)
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Dial until cancelled. Calls that are up then live on in the switch; the next engine adopts them."""
+        async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._follow_switch())
+            self._tasks.create_task(self._follow_floor())
+            await self._linked.wait()
+            self._tasks.create_task(self._follow_campaigns())
+            await self._beat()
+
+    async def drain(self) -> None:
+        """Stop placing calls, release those that have not been answered, and wait until every call is over."""
+        self._draining = True
+        for live in self._calls.values():
+            live.actor.tell(Release())
+        while self._calls or self._writes_waiting:
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def wait_linked(self) -> None:
+        """Wait until the engine has reconciled with the switch for the first time."""
+        await self._linked.wait()
+
+    def live_attempts(self) -> frozenset[AttemptId]:
+        """Attempts whose calls are alive."""
+        return frozenset(self._calls)
+
+    def idle(self) -> bool:
+        """No call is alive and nothing waits to be written."""
+        return not self._calls and not self._writes_waiting
+
+    def status(self) -> dict[CampaignId, LoopStatus]:
+        """What each running campaign's loop is doing."""
+        return {campaign: loop.status() for campaign, loop in self._loops.items()}
+
+    async def _beat(self) -> None:
+        while True:
+            if not self._draining:
+                for loop in tuple(self._loops.values()):
+                    await loop.tick()
+            try:
+                async with asyncio.timeout(BEAT_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            finally:
+                if not self._draining:
+                    self._wake.clear()
+            if self._draining:
+                await asyncio.sleep(BEAT_S)
+
+    async def _follow_campaigns(self) -> None:
+        while True:
+            try:
+                await self._load_campaigns()
+            except StoreError as error:
+                _log.error("campaigns cannot be read", error=str(error))
+            await asyncio.sleep(CAMPAIGNS_EVERY_S)
+
+    async def _load_campaigns(self) -> None:
+        everyone = await self._store.read(campaign_rows.everyone)
+        running = {campaign.id: campaign for campaign in everyone if campaign.status is CampaignStatus.RUNNING}
+        for gone in self._loops.keys() - running.keys():
+            del self._loops[gone]
+        for campaign in running.values():
+            now = self._clock.now()
+            fence = await self._store.write(claiming.take_lease, campaign.id, self.name, now, now + LEASE)
+            if fence is None:  # another engine has it
+                self._loops.pop(campaign.id, None)
+            elif campaign.id in self._loops:
+                self._loops[campaign.id].fence = fence
+                self._loops[campaign.id].update(campaign)
+            else:
+                self._loops[campaign.id] = await self._new_loop(campaign, fence)
+        self._wake.set()
+
+    async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop:
+        zone, target = campaign.settings.zone, campaign.settings.target_abandonment
+        since = self._clock.now() - timedelta(days=WINDOW_DAYS)
+        days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, zone)
+        return CampaignLoop(campaign, AbandonmentTally(target, zone, days), self._tools, fence)
+
+    # --- what campaign loops ask ------------------------------------------------------------------------------------
+
+    def live(self) -> Sequence[LiveCall]:
+        return [
+            LiveCall(attempt, live.campaign.id, live.actor.record, live.dialed_at, live.changed_at, live.reserved_for)
+            for attempt, live in self._calls.items()
+        ]
+
+    def health(self) -> Health:
+        return Health(link_up=self.link_up and not self._writes_waiting)
+
+    def release(self, attempt: AttemptId) -> None:
+        if attempt in self._calls:
+            self._calls[attempt].actor.tell(Release())
+
+    def start(
+        self, campaign: Campaign, held: Claim, reservation: Reservation, caller_id: PhoneNumber, agent: Agent | None
+    ) -> None:
+        """Place a reserved call and follow it. The trunk's channel was taken by the caller."""
+        order = order_for(campaign.settings, reservation, held.number, caller_id)
+        trunk = self._trunks[campaign.settings.trunk]
+        self._follow(campaign, order, trunk, None if agent is None else agent.id, adopted=None)
+        self.counters.placed += 1
+
+    def blocked(self, held: Claim, refusal: Refusal) -> None:
+        self._journal.blocked(held, refusal)
+
+    def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
+        trunk.give_back()
+        self._tasks.create_task(self._write_outcome(attempt, Ending(Outcome.FAILED)))
+
+    def _follow(
+        self,
+        campaign: Campaign,
+        order: Origination,
+        trunk: Trunk | None,
+        agent: AgentId | None,
+        adopted: CallRecord | None,
+    ) -> None:
+        settings = campaign.settings
+        actor = CallActor(
+            order,
+            terms_for(settings),
+            limits_for(settings),
+            self._telephony,
+            self._floor,
+            self._clock,
+            self._call_changed,
+        )
+        now = self._clock.monotonic()
+        self._calls[order.attempt] = _Live(actor, campaign, order.to, trunk, now, now, agent)
+        self._tasks.create_task(self._live_call(order, campaign, actor, adopted))
+
+    async def _live_call(
+        self, order: Origination, campaign: Campaign, actor: CallActor, adopted: CallRecord | None
+    ) -> None:
+        record = await actor.run(adopted)
+        live = self._calls.pop(order.attempt)
+        if live.trunk is not None:
+            live.trunk.give_back()
+        outcome = outcome_of(record, ring_limit_reached=record.rang_out)
+        self.counters.ended += 1
+        self.counters.by_outcome[outcome] = self.counters.by_outcome.get(outcome, 0) + 1
+        if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
+            loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
+        self._wake.set()
+        await self._write_outcome(order.attempt, self._ending(record, outcome))
+        finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
+        if record.joined_at is not None and order.recording is not RecordingMode.OFF:
+            self._recordings.submit(finished)
+        self._journal.attempt(finished)
+        self._wake.set()
+
+    def _ending(self, record: CallRecord, outcome: Outcome) -> Ending:
+        return Ending(
+            outcome=outcome,
+            cause=record.cause,
+            sip_status=record.sip_status,
+            verdict=None if record.verdict is None else record.verdict.value,
+            verdict_cause=record.verdict_cause or None,
+            rang_at=self._calendar(record.rang_at),
+            answered_at=self._calendar(record.answered_at),
+            joined_at=self._calendar(record.joined_at),
+            ended_at=self._calendar(record.ended_at),
+            agent=record.agent,
+        )
+
+    async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
+        """Write how an attempt ended, as often as it takes; until then no call is placed."""
+        self._writes_waiting += 1
+        try:
+            while True:
+                try:
+                    await self._store.write(ledger.record_outcome, attempt, ending, self._clock.now())
+                except NotFoundError:
+                    _log.error("an attempt that is not in the ledger has ended", attempt=attempt)
+                    return
+                except StoreError as error:
+                    _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
+                    await asyncio.sleep(WRITE_AGAIN_S)
+                else:
+                    return
+        finally:
+            self._writes_waiting -= 1
+
+    def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
+        live = self._calls.get(attempt)
+        if live is not None and live.state is not record.state:
+            live.state = record.state
+            live.changed_at = self._clock.monotonic()
+            self._wake.set()
+
+    def _calendar(self, monotonic: float | None) -> datetime | None:
+        if monotonic is None:
+            return None
+        return self._clock.now() - timedelta(seconds=self._clock.monotonic() - monotonic)
+
+    # --- the switch's events ----------------------------------------------------------------------------------------
+
+    async def _follow_switch(self) -> None:
+        async for event in self._telephony.events():
+            self._floor.on_switch(event)
+            self._route(event)
+
+    def _route(self, event: SwitchEvent) -> None:
+        match event:
+            case LinkUp():
+                self._tasks.create_task(self._reconcile())
+            case LinkDown(reason=reason):
+                self.link_up = False
+                _log.warning("the switch cannot be reached; no call is placed", reason=reason)
+            case InboundBegan(channel=channel):
+                self._inbound[channel] = event
+            case InboundEnded(channel=channel):
+                if (began := self._inbound.pop(channel, None)) is not None:
+                    self._people.called_in(began, event)
+            case KeyPressed(source=source, key="9") if source in self._calls:
+                self._people.opted_out(self._calls[AttemptId(source)].number, "key 9")
+            case _:
+                self._to_call(event)
+
+    def _to_call(self, event: SwitchEvent) -> None:
+        attempt = getattr(event, "attempt", None)
+        if attempt is None:
+            return
+        if attempt in self._calls:
+            self._calls[attempt].actor.tell(event)
+        else:
+            self.counters.strays += 1
+
+    async def _follow_floor(self) -> None:
+        queue = self._floor.subscribe()
+        while True:
+            match await queue.get():
+                case Disposed() as disposed:
+                    self._people.disposed(disposed)
+                case CallOrphaned(attempt=attempt) | ReservationLost(attempt=attempt):
+                    if attempt in self._calls:
+                        self._calls[attempt].actor.tell(AgentGone())
+                case _:
+                    pass
+            self._wake.set()
+
+    # --- after the connection was away, and at start ------------------------------------------------------------------
+
+    async def _reconcile(self) -> None:
+        """Bring what we believe in line with what the switch has; only then dial (again)."""
+        try:
+            channels = await self._telephony.live_channels()
+        except TelephonyError as error:
+            _log.warning("reconciling failed; the next connection tries again", error=str(error))
+            return
+        self._floor.reconcile(channels)
+        there = {channel.id: channel for channel in channels if channel.agent is None}
+        for attempt, live in self._calls.items():
+            channel = there.get(attempt)
+            live.actor.tell(Lost() if channel is None else StandsAt(channel))
+        if not self._swept:
+            await self._sweep(there)
+        self.link_up = True
+        self._linked.set()
+        self._wake.set()
+
+    async def _sweep(self, there: dict[str, LiveChannel]) -> None:
+        """Deal with what an earlier run of this engine left: adopt what lives, count the rest as made."""
+        opened = await self._store.read(ledger.still_open, self.name)
+        alive = frozenset(attempt for attempt in opened if attempt in there and attempt not in self._calls)
+        lost = await self._store.write(ledger.sweep_unknown, self.name, self._clock.now(), alive)
+        if lost:
+            _log.warning("attempts of an earlier run have no known end and count as made", attempts=len(lost))
+        for attempt in alive:
+            await self._adopt(there[attempt])
+        self._swept = True
+
+    async def _adopt(self, channel: LiveChannel) -> None:
+        attempt = AttemptId(channel.id)
+        made = await self._store.read(tallies.made, attempt)
+        campaign = await self._store.read(campaign_rows.get, made.campaign)
+        order = order_for(campaign.settings, Reservation(attempt, ()), made.number, made.caller_id)
+        self._follow(campaign, order, None, None, adopted=CallRecord(state=CallState.RINGING))
+        self._calls[attempt].actor.tell(StandsAt(channel))

@@ -1,0 +1,95 @@
+"""The snapshot pacing decides on, taken from the agents' floor, the live calls and the trunk. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from accounts.model import CampaignSettings
+from agent_gateway.floor import AgentView as SeatView
+from dialer.call import CallRecord, CallState
+from domain.ids import AgentId, AttemptId, CampaignId
+from pacing.settings import Mode, PacingSettings
+from pacing.snapshot import AgentState, AgentView, Capacity, FloorSnapshot, Health, LineStage, LineView, WindowTally
+
+_STAGES: Final = {
+    CallState.RESERVED: LineStage.DIALING,
+    CallState.SENT: LineStage.DIALING,
+    CallState.RINGING: LineStage.RINGING,
+    CallState.RELEASING: LineStage.RINGING,
+    CallState.DETECTING: LineStage.ANSWERED,
+    CallState.WAITING: LineStage.WAITING,
+    CallState.HELD: LineStage.WAITING,
+    CallState.TREATED: LineStage.WAITING,
+}
+"""States in which a call still needs an agent; in the others it has one, or never will."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """What pacing needs of one live call.
+
+    Attributes:
+        changed_at: when its state last changed.
+        reserved_for: the agent held for it before it was placed.
+    """
+
+    attempt: AttemptId
+    campaign: CampaignId
+    record: CallRecord
+    dialed_at: float
+    changed_at: float
+    reserved_for: AgentId | None
+
+
+def pacing_settings(settings: CampaignSettings) -> PacingSettings:
+    """A campaign's settings in pacing's terms. Manual calls are dialed by hand and pace like preview."""
+    mode = Mode.PREVIEW if settings.mode.value == "manual" else Mode(settings.mode.value)
+    return PacingSettings(
+        mode=mode,
+        ratio=settings.ratio,
+        target=settings.target_abandonment,
+        grace_s=settings.connect_within_s,
+        required_skills=frozenset(settings.skills),
+    )
+
+
+def snapshot(
+    now: float,
+    settings: PacingSettings,
+    campaign: CampaignId,
+    seats: Iterable[SeatView],
+    calls: Iterable[LiveCall],
+    tallies: tuple[WindowTally, ...],
+    capacity: Capacity,
+    health: Health,
+) -> FloorSnapshot:
+    """The floor at `now` for one campaign; lines of other campaigns on the same agents are in it, marked."""
+    agents = tuple(
+        AgentView(
+            agent=seat.id,
+            state=AgentState(seat.state.value),
+            since=now - seat.elapsed_s,
+            leaves_after_call=seat.leaving,
+            skills=seat.skills,
+        )
+        for seat in seats
+        if settings.required_skills <= seat.skills
+    )
+    lines = tuple(
+        LineView(
+            attempt=call.attempt,
+            stage=_STAGES[call.record.state],
+            dialed_at=call.dialed_at,
+            since=call.changed_at,
+            answer_p=0.25,
+            reserved_for=call.reserved_for,
+            ours=call.campaign == campaign,
+        )
+        for call in calls
+        if call.record.state in _STAGES
+    )
+    return FloorSnapshot(
+        now=now, settings=settings, agents=agents, lines=lines, tallies=tallies, capacity=capacity, health=health
+    )

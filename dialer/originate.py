@@ -1,0 +1,57 @@
+"""From a reserved attempt to the order the switch gets. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from accounts.model import CampaignSettings, Reservation
+from agent_gateway.floor import CallTerms
+from dialer.call_actor import CallLimits
+from domain.phone import PhoneNumber
+from domain.telephony import Origination, Treatment
+
+NO_PRERECORDED_FALLBACK: Final = "NO_PRERECORDED_FALLBACK"
+POST_DIAL_LIMIT_S: Final = 15.0
+"""A carrier that says nothing for this long has lost the call."""
+MIN_RING_S: Final = 15.0
+"""16 CFR 310.4(b)(4)(iii): at least 15 seconds or four rings; kept for every purpose."""
+
+
+def order_for(
+    settings: CampaignSettings, reservation: Reservation, to: PhoneNumber, caller_id: PhoneNumber
+) -> Origination:
+    """The order for one attempt.
+
+    A recorded message is replaced by a plain hang-up where the gate forbids any for this call.
+    """
+    treatment = settings.treatment
+    if treatment is Treatment.MESSAGE and NO_PRERECORDED_FALLBACK in reservation.flags:
+        treatment = Treatment.HANGUP
+    return Origination(
+        attempt=reservation.attempt,
+        to=to,
+        caller_id=caller_id,
+        trunk=settings.trunk,
+        detect_machine=settings.detect_machine,
+        connect_within_s=settings.connect_within_s,
+        treatment=treatment,
+        late_agent_s=settings.late_agent_s,
+        message=settings.message,
+        recording=settings.recording,
+        setup_timeout_s=settings.setup_timeout_s,
+    )
+
+
+def limits_for(settings: CampaignSettings) -> CallLimits:
+    """The times the engine keeps for each call of a campaign."""
+    return CallLimits(
+        ring_s=max(MIN_RING_S, settings.ring_timeout_s),
+        post_dial_s=POST_DIAL_LIMIT_S,
+        abandon_s=settings.connect_within_s,
+        late_agent_s=settings.late_agent_s,
+    )
+
+
+def terms_for(settings: CampaignSettings) -> CallTerms:
+    """What calls of a campaign ask of an agent."""
+    return CallTerms(skills=frozenset(settings.skills), wrap_up_s=settings.wrap_up_s)

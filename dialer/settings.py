@@ -1,0 +1,153 @@
+"""The installation's settings: one TOML file, any key overridable from the environment, checked once at start.
+
+`fairdial.toml` in the working directory (or the file named by FAIRDIAL_CONFIG). Environment variables are named
+FAIRDIAL_<KEY>, nested keys with two underscores. Secrets are not settings: they are generated per installation into
+files under the state directory.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+CONFIG_VARIABLE: Final = "FAIRDIAL_CONFIG"
+DEFAULT_CONFIG: Final = Path("fairdial.toml")
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names each key and what is wrong with it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CompanySettings(_Section):
+    """Who calls: spoken in messages, so it must be true and must not reveal a debt."""
+
+    name: str = Field(default="Example Services", min_length=2, max_length=60, pattern=r"^[\w .,&'-]+$")
+    callback_number: E164 = "+12125550100"
+
+
+class TrunkSettings(_Section):
+    """A way out to a carrier."""
+
+    name: Name
+    host: str = "127.0.0.1"
+    port: int = Field(default=5060, ge=1, le=65535)
+    username: str = ""
+    register_with_carrier: bool = True
+    channels: int = Field(default=30, ge=1, le=5000)
+    calls_per_second: float = Field(default=5.0, gt=0, le=500)
+    plus: bool = True
+    """Whether the number goes out with its plus sign."""
+    live: bool = False
+    """A trunk that reaches real telephones. Everything else must be on loopback."""
+    live_confirmed_by: str = ""
+    """The person who answers for switching it on."""
+
+    @model_validator(mode="after")
+    def _loopback_unless_live(self) -> Self:
+        if self.live and not self.live_confirmed_by.strip():
+            raise ValueError(f"trunk {self.name}: live = true needs live_confirmed_by, the name of a person")
+        if not self.live and not _is_loopback(self.host):
+            raise ValueError(f"trunk {self.name}: {self.host} is not on this machine; set live = true to call out")
+        return self
+
+
+class AgentSettings(_Section):
+    """An agent who may sign in. The secret is generated."""
+
+    name: Name
+    skills: tuple[Name, ...] = ()
+
+
+class GatewaySettings(_Section):
+    """Where agents' screens connect."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+
+
+class DatabaseSettings(_Section):
+    url: str = ""
+    """Empty: SQLite in the state directory. Else an SQLAlchemy address, as postgresql+psycopg://user@host/name."""
+
+
+class AsteriskSection(_Section):
+    """The private Asterisk."""
+
+    binary: str = ""
+    """Path of an Asterisk of your own; empty: the private root, installed once by `dialer asterisk install`."""
+    root: Path = Path("/var/cache/fairdial")
+    """Folder that holds the private root."""
+
+
+class Settings(BaseSettings):
+    """Everything an installation is set up with."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAIRDIAL_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=DEFAULT_CONFIG
+    )
+
+    state_dir: Path = Path("var")
+    company: CompanySettings = CompanySettings()
+    database: DatabaseSettings = DatabaseSettings()
+    asterisk: AsteriskSection = AsteriskSection()
+    gateway: GatewaySettings = GatewaySettings()
+    trunks: tuple[TrunkSettings, ...] = ()
+    agents: tuple[AgentSettings, ...] = ()
+    owned_numbers: tuple[E164, ...] = ()
+    """Numbers that may be shown as caller ID, and on which calls come in."""
+    allowed_countries: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ("US",)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @property
+    def database_url(self) -> str | Path:
+        return self.database.url or self.state_dir / "fairdial.db"
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: one line for each mistake.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named is not None and not Path(named).is_file():
+        raise SettingsError(f"{CONFIG_VARIABLE} names a file that is not there; correct it or unset it")
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("; ".join(lines)) from None
+    except ValueError as error:  # TOML that cannot be parsed
+        raise SettingsError(f"the settings file cannot be read: {error}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

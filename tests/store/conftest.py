@@ -1,0 +1,118 @@
+"""A store per test, and a floor to stand on: one client, one running campaign, one owned number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from accounts import campaigns, claim, ledger, records
+from accounts.model import CampaignSettings, Claim, Ending, Mode, Refusal, Reservation, ReserveRequest, Ruling
+from accounts.store import Store, open_store
+from compliance.facts import CallFacts
+from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
+from domain.money import Money
+from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
+from domain.reasons import Reason, ReasonCode
+from domain.telephony import RecordingMode, Treatment
+
+NOON = datetime(2026, 12, 1, 15, tzinfo=UTC)
+CALLER_ID = PhoneNumber("+12125550100")
+SETTINGS = CampaignSettings(
+    purpose="debt_third_party",
+    country="US",
+    creditor="Acme",
+    caller_ids=(CALLER_ID.e164,),
+    recording=RecordingMode.OFF,
+    treatment=Treatment.HANGUP,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a gate might say; allows unless told otherwise."""
+
+    allowed: bool = True
+    retry_at: datetime | None = None
+    reasons: tuple[Reason, ...] = ()
+    counted: bool = True
+    flags: tuple[str, ...] = ()
+    policy: str = "test-1"
+    policy_hash: str = "0"
+    tzdata: str = "2026f"
+
+
+def blocked(code: ReasonCode, retry_at: datetime | None = None) -> Answer:
+    return Answer(allowed=False, retry_at=retry_at, reasons=(Reason(code, "T-1", "none", "because"),))
+
+
+@dataclass
+class Floor:
+    """Short words for what tests do over and over."""
+
+    store: Store
+    campaign: CampaignId
+    client: int
+    list_id: ListId
+    now: datetime = NOON
+
+    def later(self, **span: float) -> datetime:
+        self.now += timedelta(**span)
+        return self.now
+
+    def account(self, n: int, **changes: object) -> records.Stored:
+        record = records.AccountRecord(
+            account=f"A{n}",
+            name=f"Pat Nr{n}",
+            last_name=f"Nr{n}",
+            phones=(records.PhoneRecord(PhoneNumber(f"+1212556{n:04d}")),),
+            balance=Money(10_000),
+            reference=f"P{n}",
+        )
+        changed = replace(record, **changes)  # type: ignore[arg-type]
+        return self.store.write(records.store_account, self.client, changed, self.now, (self.campaign, self.list_id))
+
+    def claims(self, n: int = 10, engine: str = "e1") -> list[Claim]:
+        return list(self.store.write(claim.claim, self.campaign, n, self.now, engine))
+
+    def reserve(
+        self,
+        held: Claim,
+        decide: Callable[[CallFacts], Ruling] = lambda _facts: Answer(),
+        agent: AgentId | None = None,
+        caller_id: PhoneNumber = CALLER_ID,
+        fence: int = 0,
+    ) -> Reservation | Refusal:
+        request = replace(self.request(held), agent=agent, caller_id=caller_id, fence=fence)
+        return self.store.write(ledger.reserve, request, decide)
+
+    def request(self, held: Claim) -> ReserveRequest:
+        return ReserveRequest(new_attempt_id(self.now), held, Mode.PROGRESSIVE, "carrier", CALLER_ID, self.now)
+
+    def end(self, made: Reservation | Refusal, outcome: Outcome) -> bool:
+        assert isinstance(made, Reservation)
+        return self.store.write(ledger.record_outcome, made.attempt, Ending(outcome), self.now)
+
+    @classmethod
+    def on(cls, store: Store) -> Floor:
+        store.write(campaigns.own_number, CALLER_ID, 10_000)
+        campaign = store.write(campaigns.create, "demo", SETTINGS, NOON)
+        store.write(campaigns.move, campaign, "start")
+        client = store.write(campaigns.client_id, "Acme", NOON)
+        return cls(store, campaign, client, store.write(campaigns.list_id, campaign, "first", NOON))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "accounts.db", NOON)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def floor(store: Store) -> Floor:
+    return Floor.on(store)
