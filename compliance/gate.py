@@ -38,7 +38,6 @@ from domain.reasons import Reason, ReasonCode
 
 _HORIZON: Final = timedelta(days=400)
 _MOST_LEAPS: Final = 5000
-_COUNTING: Final = frozenset({Kind.FREQUENCY, Kind.COOL_OFF, Kind.MIN_GAP, Kind.DAILY_CAP})
 _DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
 
 
@@ -71,7 +70,11 @@ def _moment(facts: CallFacts, instant: datetime, policy: Policy) -> Moment:
 def _blocks(moment: Moment) -> list[Block]:
     """Everything that blocks at the moment, in the order of the gate."""
     blocks: list[Block] = []
+    facts = moment.facts
+    absent = {name for name in ("suppressions", "preferences", "emergencies", "history") if not getattr(facts, name)}
     for bound in moment.ground.rules:
+        if bound.needs in absent:
+            continue
         rule = bound.rule
         if rule.effective_from is not None or rule.effective_to is not None:
             zones = [place.zone for place in bound.places] or moment.zones
@@ -130,7 +133,7 @@ def _counted(moment: Moment) -> bool:
     facts = moment.facts
     if facts.party_role is PartyRole.ATTORNEY or moment.direct_consent():
         return False
-    return any(bound.rule.kind in _COUNTING for bound in moment.ground.rules)
+    return moment.ground.counting
 
 
 def _flags(moment: Moment, blocks: list[Block]) -> Iterator[Flag]:
@@ -170,6 +173,8 @@ def _concentrated(moment: Moment) -> bool:
     Comments 14(b)(2)(i)-2 ff. to Regulation F name both, and calls on Sundays, as what can rebut compliance.
     """
     facts = moment.facts
+    if len(facts.history) < 2:
+        return False
     since = moment.instant - timedelta(days=7)
     recent = sorted((e for e in facts.history if e.at > since and _outgoing(e)), key=lambda e: e.at)
     for earlier, later in pairwise(recent):
