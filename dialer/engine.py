@@ -51,7 +51,6 @@ from domain.telephony import (
     TelephonyError,
 )
 from pacing.snapshot import Health
-from recordings.catalogue import FinishedCall
 
 _log = structlog.get_logger(__name__)
 
@@ -85,9 +84,9 @@ class Journal(Protocol):
 
 
 class Recordings(Protocol):
-    """Where calls that had a bridge go."""
+    """Where calls that were bridged, and are to be recorded, go; must not block."""
 
-    def submit(self, call: FinishedCall) -> None: ...
+    def submit(self, finished: FinishedAttempt) -> None: ...
 
 
 class People(Protocol):
@@ -178,6 +177,14 @@ class Engine:
         while self._calls or self._writes_waiting:
             self._wake.clear()
             await self._wake.wait()
+
+    async def wait_linked(self) -> None:
+        """Wait until the engine has reconciled with the switch for the first time."""
+        await self._linked.wait()
+
+    def live_attempts(self) -> frozenset[AttemptId]:
+        """Attempts whose calls are alive."""
+        return frozenset(self._calls)
 
     def idle(self) -> bool:
         """No call is alive and nothing waits to be written."""
@@ -301,12 +308,10 @@ class Engine:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
         await self._write_outcome(order.attempt, self._ending(record, outcome))
+        finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
-            announced = order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
-            self._recordings.submit(FinishedCall(order.attempt, bridged_s=record.talk_s, announced=announced))
-        self._journal.attempt(
-            FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
-        )
+            self._recordings.submit(finished)
+        self._journal.attempt(finished)
         self._wake.set()
 
     def _ending(self, record: CallRecord, outcome: Outcome) -> Ending:

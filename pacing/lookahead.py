@@ -24,6 +24,8 @@ Complexes = NDArray[np.complex128]
 
 EXACT_UP_TO: Final = 30
 """Teams up to this size get the exact distribution."""
+_NOISE: Final = 1e-7
+"""Chances below this are rounding and folding noise: nought."""
 _SQRT2: Final = math.sqrt(2.0)
 _PHI0: Final = 1.0 / math.sqrt(2.0 * math.pi)
 
@@ -80,7 +82,7 @@ class ExactDemand:
     def overrun(self) -> Floats:
         _, weights = _contour(self.agents)
         over: Floats = 1.0 - (self.transform @ weights).real
-        return np.minimum(np.maximum(over, 0.0), 1.0)
+        return np.minimum(np.where(over < _NOISE, 0.0, over), 1.0)
 
     def add(self, chance: Floats, count: int = 1) -> None:
         points, _ = _contour(self.agents)

@@ -155,8 +155,14 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
 
     # --- orders and events --------------------------------------------------------------------------------------------
 
-    async def send(self, action: Action, deadline_s: float | None = None) -> Reply:
+    async def send(self, action: Action, deadline_s: float | None = None, *, action_id: str = "") -> Reply:
         """Send an action at most once and wait for its answer.
+
+        Args:
+            action: what to do.
+            deadline_s: for the answer; the settings' own when None.
+            action_id: comes back in events that speak of the action, as OriginateResponse; must be unique. Made up when
+                empty.
 
         Raises:
             AmiError: NotConnectedError, InvalidActionError, ActionRefusedError, ActionTimeoutError or
@@ -165,9 +171,8 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         if self._connection is None or not self.is_connected:
             self._metrics.actions.labels(action.name, "NotConnectedError").inc()
             raise self._not_connected()
-        return await self._request(
-            self._connection, action, self._settings.deadline_s if deadline_s is None else deadline_s
-        )
+        deadline = self._settings.deadline_s if deadline_s is None else deadline_s
+        return await self._request(self._connection, action, deadline, action_id)
 
     async def ask(self, action: Action, deadline_s: float) -> Reply:
         """Send a repeatable action, and again on the next connection if this one goes, until the deadline.
@@ -261,6 +266,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         pinger: asyncio.Task[None] | None = None
         try:
             if await self._log_in(connection):
+                self._began(connection.greeting.result())
                 pinger = asyncio.create_task(self._keep_pinging(connection), name="ami-ping")
             await asyncio.wait({connection.closed})
         finally:
@@ -271,12 +277,8 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
             self._ended(connection.closed.result())
         return connection.closed.result()
 
-    def _take_booted(self) -> None:
-        # Told at once, not when the login task next runs: events behind it must come behind it.
-        if self._connection is None or self._booted.done():
-            return
-        version = self._connection.greeting.result()
-        self._booted.set_result(version)
+    def _began(self, version: str) -> None:
+        # Only now, with the filters set: while they are being set, Asterisk keeps back events not yet asked for.
         self._is_up = True
         self.last_close = None
         self._metrics.connected.set(1)
@@ -322,7 +324,8 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         if self.patterns:
             self.dispatch(message)
         if message.event_name == _BOOTED:
-            self._take_booted()
+            if not self._booted.done():
+                self._booted.set_result(_BOOTED)
             return True
         return self._queue.put(Received(self._clock.monotonic(), message))
 
@@ -370,11 +373,13 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
                 connection.close(CloseReason.PEER_DEAD, f"no answer to Ping: {error}")
                 return
 
-    async def _request(self, connection: AmiConnection, action: Action, deadline_s: float) -> Reply:
+    async def _request(
+        self, connection: AmiConnection, action: Action, deadline_s: float, action_id: str = ""
+    ) -> Reply:
         began = self._clock.monotonic()
         result = "cancelled"
         try:
-            reply = await connection.request(action, PanoramiskAction.action_id_generator(), deadline_s)
+            reply = await connection.request(action, action_id or PanoramiskAction.action_id_generator(), deadline_s)
             result = "success"
         except AmiError as error:
             result = type(error).__name__

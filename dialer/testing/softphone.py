@@ -188,6 +188,17 @@ class Softphone:
         """End the present call."""
         await self._command("hangup")
 
+    async def dial(self, number: str) -> None:
+        """Call a number of the switch's, such as `*1`.
+
+        Raises:
+            SoftphoneError: not a number a telephone can dial.
+        """
+        if _KEYS.fullmatch(number) is None:
+            raise SoftphoneError("a telephone has the keys 0 to 9, * and #")
+        host, port = self.settings.registrar
+        await self._command("dial", f"sip:{number}@{host}:{port}")
+
     async def press(self, keys: str) -> None:
         """Press keys, one after the other, at a person's pace.
 
@@ -234,6 +245,11 @@ class Softphone:
         sent = sum(int(number) for number in _SENT_NOW.findall(text))
         received = sum(int(number) for number in _RECEIVED_NOW.findall(text))
         return self._ended + RtpCount(sent, received)
+
+    async def exchanged(self, packets: int) -> None:
+        """Return once so many packets have gone each way."""
+        while min((now := await self.packets()).sent, now.received) < packets:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # baresip counts, but tells only when asked
 
     # --- plumbing ---
 

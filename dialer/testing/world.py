@@ -35,7 +35,6 @@ from domain.money import Money
 from domain.phone import PhoneNumber
 from domain.reasons import Reason
 from domain.telephony import InboundBegan, InboundEnded, RecordingMode, Treatment
-from recordings.catalogue import FinishedCall
 
 T = TypeVar("T")
 TUESDAY = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -101,7 +100,7 @@ class Witness:
     finished: list[FinishedAttempt] = field(default_factory=list)
     refusals: list[tuple[Claim, Refusal]] = field(default_factory=list)
     disposed_calls: list[Disposed] = field(default_factory=list)
-    recordings: list[FinishedCall] = field(default_factory=list)
+    recordings: list[FinishedAttempt] = field(default_factory=list)
     opt_outs: list[tuple[PhoneNumber, str]] = field(default_factory=list)
     intervals: list[StateInterval] = field(default_factory=list)
 
@@ -121,8 +120,8 @@ class Witness:
         if ended.opted_out and began.caller is not None:
             self.opt_outs.append((began.caller, "inbound"))
 
-    def submit(self, call: FinishedCall) -> None:
-        self.recordings.append(call)
+    def submit(self, finished: FinishedAttempt) -> None:
+        self.recordings.append(finished)
 
     def interval(self, interval: StateInterval) -> None:
         self.intervals.append(interval)

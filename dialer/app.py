@@ -1,0 +1,215 @@
+"""The wiring: the only place that knows every package. Builds a running engine out of settings and parts.
+
+`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together and
+starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo and
+tests is in `Parts`, and in nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import compliance
+from accounts import floor as agent_rows
+from accounts.async_store import AsyncStore
+from accounts.facts import Facts
+from accounts.model import Ruling
+from accounts.store import open_store
+from agent_gateway.floor import Floor
+from dialer import engine_status
+from dialer.ami.client import AmiClient, AmiSettings
+from dialer.asterisk.instance import AMI_USER, Instance
+from dialer.asterisk.settings import SipTrunk
+from dialer.catalogue import StoreCatalogue
+from dialer.chronicle import Chronicle
+from dialer.engine import Engine, FinishedAttempt
+from dialer.engine_status import EngineStatus
+from dialer.number_wall import NumberWall
+from dialer.stop_switch import StopSwitch
+from dialer.switch import AsteriskSwitch
+from dialer.switch_events import WANTED_EVENTS
+from dialer.trunks import Trunk, TrunkLimits
+from domain.clock import Clock, SystemClock
+from domain.telephony import RecordingMode
+from prometheus_client import CollectorRegistry
+from recordings.audio import Party
+from recordings.capture import Capture
+from recordings.catalogue import FinishedCall
+from recordings.objects import FolderStore
+from reports.attempt_lines import AttemptLog, RunLine
+
+STATUS_EVERY_S: Final = 1.0
+SHORT_BRIDGE_S: Final = 1.0
+"""A bridge shorter than this need not have a voice in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a recording should hold, so that it can be checked."""
+
+    voices: frozenset[Party]
+    tones: Mapping[Party, float] = field(default_factory=dict)
+
+
+def voices_of(finished: FinishedAttempt) -> Expected:
+    """In an ordinary recording both parties are heard, unless the call was over at once."""
+    return Expected(frozenset(Party) if finished.record.talk_s >= SHORT_BRIDGE_S else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything an engine is put together from.
+
+    Attributes:
+        state_dir: where the store, the recordings and the status file live.
+        database: path of a SQLite file, or an SQLAlchemy address.
+        instance: a running Asterisk.
+        trunks: the ways out, as Asterisk has them and as the carrier limits them.
+        countries: what the number wall lets pass.
+        live_trunks: trunks that may leave this machine.
+        expected: what each recording should hold.
+        attempt_log: where `attempts.jsonl` is written; None for nowhere.
+    """
+
+    state_dir: Path
+    database: str | Path
+    instance: Instance
+    trunks: tuple[tuple[SipTrunk, TrunkLimits], ...]
+    countries: frozenset[str]
+    clock: Clock
+    live_trunks: frozenset[str] = frozenset()
+    expected: Callable[[FinishedAttempt], Expected] = voices_of
+    attempt_log: Path | None = None
+    name: str = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running engine and its parts."""
+
+    engine: Engine
+    floor: Floor
+    store: AsyncStore
+    capture: Capture
+    chronicle: Chronicle
+    client: AmiClient
+    registry: CollectorRegistry
+    stop_switch: StopSwitch
+
+    async def settle(self) -> None:
+        """Let calls end, then wait until every recording is finished and everything is written."""
+        await self.engine.drain()
+        await self.capture.drain()
+        await self.chronicle.drain()
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[App]:
+    """Put an engine together and run it.
+
+    Raises:
+        StoreError: the account store cannot be opened, or another engine works on it.
+        NotConnectedError: Asterisk does not answer, or refuses the secret.
+        PolicyError: the rule packs or the zone data cannot be used.
+    """
+    policy = compliance.load_policy()
+    clock, registry = parts.clock, CollectorRegistry()
+
+    def decide(facts: Facts) -> Ruling:
+        return compliance.decide(facts, policy)
+
+    async with AsyncExitStack() as stack:
+        store = AsyncStore(open_store(parts.database, clock.now()))
+        stack.push_async_callback(store.aclose)
+        store.store.lock_engine()
+        client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
+        client.connect()
+        stack.push_async_callback(client.stop)
+        await client.wait_connected(10.0)
+        wall = NumberWall(parts.countries, parts.live_trunks)
+        switch = AsteriskSwitch(client, trunks=[sip for sip, _ in parts.trunks], wall=wall, registry=registry)
+        log = None if parts.attempt_log is None else AttemptLog(parts.attempt_log)
+        if log is not None:
+            stack.callback(log.close)
+            log.write(RunLine(started_at=clock.now(), calendar_offset_s=_offset_s(clock)))
+        chronicle = Chronicle(store, clock, log)
+        capture = Capture(
+            spool=parts.instance.place.recordings,
+            staging=parts.state_dir / "recordings" / ".staging",
+            store=FolderStore(parts.state_dir / "recordings"),
+            catalogue=StoreCatalogue(store, clock, chronicle.recorded),
+            clock=clock,
+        )
+        floor = await stack.enter_async_context(Floor(switch, clock, chronicle))
+        for agent in await store.read(agent_rows.everyone):
+            floor.enrol(agent.id, agent.skills)
+        now = clock.monotonic()
+        stop_switch = StopSwitch(parts.state_dir)
+        engine = Engine(
+            store,
+            switch,
+            floor,
+            [Trunk(limits, now) for _, limits in parts.trunks],
+            clock,
+            stop_switch,
+            decide,
+            _Recordings(capture, parts.expected),
+            chronicle,
+            chronicle,
+            parts.name,
+        )
+        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        for work in (chronicle.run(), capture.run(), engine.run(), _write_status(parts.state_dir, engine, floor)):
+            stack.callback(tasks.create_task(work).cancel)
+        await engine.wait_linked()
+        await capture.recover(engine.live_attempts())
+        yield app
+
+
+class _Recordings:
+    """The engine's Recordings: says what each should hold and hands it to capture."""
+
+    def __init__(self, capture: Capture, expected: Callable[[FinishedAttempt], Expected]) -> None:
+        self._capture = capture
+        self._expected = expected
+
+    def submit(self, finished: FinishedAttempt) -> None:
+        expected = self._expected(finished)
+        announced = finished.order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
+        self._capture.submit(
+            FinishedCall(finished.attempt, finished.record.talk_s, announced, expected.voices, expected.tones)
+        )
+
+
+async def _write_status(state_dir: Path, engine: Engine, floor: Floor) -> None:
+    """Tell other processes what the engine does, once a second."""
+    while True:
+        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor))
+        await asyncio.sleep(STATUS_EVERY_S)
+
+
+def status_of(engine: Engine, floor: Floor) -> EngineStatus:
+    """The engine at this instant, for other processes."""
+    return EngineStatus(
+        written_at=SystemClock().now().isoformat(),
+        link_up=engine.link_up,
+        words={str(campaign): status.words for campaign, status in engine.status().items()},
+        calls=dict(Counter(call.record.state.value for call in engine.live())),
+        agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
+    )
+
+
+def _ami_settings(instance: Instance) -> AmiSettings:
+    return AmiSettings(username=AMI_USER, secret=instance.ami_secret, port=instance.ports.ami, wanted=WANTED_EVENTS)
+
+
+def _offset_s(clock: Clock) -> float:
+    return clock.offset.total_seconds() if isinstance(clock, SystemClock) else 0.0

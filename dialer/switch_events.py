@@ -1,0 +1,344 @@
+"""Asterisk's events in, the project's events out. No I/O and no clock: `at` comes with the event.
+
+Channels are told apart by their names: `PJSIP/<trunk>-...` is a person (its Uniqueid is the attempt), any other
+`PJSIP/<agent>-...` an agent's leg. What is kept per channel is little: whether it rang, was answered, and in which
+bridge it is.
+
+An end is never lost. A call for which no channel could be made has no Hangup; its OriginateResponse says `Failure`,
+but so it does for a busy line, before or after the Hangup, for the two take different ways through Asterisk. So a
+failure is noted, and only if no Hangup has come `NO_CHANNEL_AFTER_S` later is it the end (`overdue`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from dialer.ami.codec import AmiMessage
+from dialer.outcome import NEVER_SENT
+from domain.ids import AgentId, AttemptId, LegId, is_call_id
+from domain.outcomes import Verdict
+from domain.phone import PhoneNumber, PhoneNumberError
+from domain.telephony import (
+    Answered,
+    Ended,
+    InboundBegan,
+    InboundEnded,
+    Joined,
+    Judged,
+    KeyPressed,
+    LegEnded,
+    LegUp,
+    LiveChannel,
+    Parted,
+    Rang,
+    SwitchEvent,
+    Treated,
+    Treatment,
+)
+
+_log = structlog.get_logger(__name__)
+
+WANTED_EVENTS: Final = frozenset(
+    {"OriginateResponse", "Hangup", "UserEvent", "DialState", "BridgeEnter", "BridgeLeave", "DTMFEnd"}
+)
+"""All that is read of Asterisk's events; the codec skips the rest."""
+
+NO_CHANNEL_AFTER_S: Final = 2.0
+"""From a failed OriginateResponse to the conclusion that there never was a channel; a Hangup takes milliseconds."""
+
+_VERDICTS: Final = {
+    "HUMAN": Verdict.HUMAN,
+    "MACHINE": Verdict.MACHINE,
+    "FAX": Verdict.FAX,
+    "SIT": Verdict.SIT,
+    "NOTSURE": Verdict.UNCERTAIN,
+    "OFF": Verdict.UNCERTAIN,
+}
+_HUNG_UP_WHILE_LISTENING: Final = "HANGUP"
+
+
+@dataclass(slots=True)
+class _Channel:
+    """What must be remembered of an attempt or a leg until it ends.
+
+    Attributes:
+        agent: whose leg it is; None for a person.
+        exists: Asterisk is known to have made the channel, so a Hangup will come.
+        rang: which of RINGING and PROGRESS were seen.
+    """
+
+    agent: AgentId | None = None
+    exists: bool = False
+    rang: set[str] = field(default_factory=set)
+    answered: bool = False
+
+
+class SwitchEvents:
+    """The translation, with the little state it needs.
+
+    Args:
+        trunks: names of the trunks: channels of these endpoints are persons.
+
+    Attributes:
+        anomalies: events that made no sense and were passed over.
+    """
+
+    def __init__(self, trunks: Collection[str]) -> None:
+        self._trunks = frozenset(trunks)
+        self._channels: dict[str, _Channel] = {}
+        self._inbound: dict[str, bool] = {}
+        self._bridges: dict[str, list[str]] = {}
+        self._joined: dict[AttemptId, tuple[LegId, str]] = {}
+        self._failed: dict[str, float] = {}
+        self.anomalies = 0
+
+    # --- what the switch adapter tells -----------------------------------------------------------------------------
+
+    def expect_attempt(self, attempt: AttemptId) -> None:
+        """An originate is about to be sent."""
+        self._channels[attempt] = _Channel()
+
+    def expect_leg(self, leg: LegId, agent: AgentId) -> None:
+        """An agent is about to be called."""
+        self._channels[leg] = _Channel(agent)
+
+    def forget(self, channel: AttemptId | LegId) -> None:
+        """The order was not carried out: no event will come."""
+        self._channels.pop(channel, None)
+
+    @property
+    def due_at(self) -> float | None:
+        """When `overdue` has something to say, unless a Hangup comes first."""
+        return min(self._failed.values(), default=None)
+
+    def overdue(self, now: float) -> list[SwitchEvent]:
+        """The ends of orders that failed without ever having a channel."""
+        ends: list[SwitchEvent] = []
+        for name in [name for name, due in self._failed.items() if due <= now]:
+            del self._failed[name]
+            channel = self._channels.pop(name, None)
+            if channel is not None and channel.agent is not None:
+                ends.append(LegEnded(LegId(name), channel.agent, now, NEVER_SENT))
+            elif channel is not None:
+                ends.append(Ended(AttemptId(name), now, NEVER_SENT, None, was_ringing=False))
+        return ends
+
+    def link_lost(self) -> None:
+        """What Asterisk said of orders under way was not heard; `adopt` finds those that became channels."""
+        self._channels = {name: channel for name, channel in self._channels.items() if channel.exists}
+        self._failed.clear()
+
+    def adopt(self, listed: Sequence[AmiMessage]) -> list[LiveChannel]:
+        """Take CoreShowChannels as the truth: a channel not listed is forgotten, a listed one known from now on.
+
+        An order that has not become a channel yet is kept; its OriginateResponse tells.
+        """
+        self._bridges.clear()
+        self._joined.clear()
+        for item in listed:
+            if bridge := item.text("BridgeId"):
+                self._bridges.setdefault(bridge, []).append(item.text("Uniqueid"))
+        present = {item.text("Uniqueid") for item in listed}
+        self._channels = {n: c for n, c in self._channels.items() if n in present or not c.exists}
+        self._inbound = {channel: opted for channel, opted in self._inbound.items() if channel in present}
+        return [channel for item in listed if (channel := self._adopt_one(item)) is not None]
+
+    def _adopt_one(self, item: AmiMessage) -> LiveChannel | None:
+        unique, up, bridge = item.text("Uniqueid"), item.text("ChannelStateDesc") == "Up", item.text("BridgeId")
+        if not _endpoint(item):
+            return None
+        channel = self._known(unique, item)
+        others = [other for other in self._bridges.get(bridge, []) if other != unique]
+        if channel is None:
+            self._inbound.setdefault(unique, False)
+            return LiveChannel(id=unique, agent=None, answered=up, joined_with=None)
+        channel.exists, channel.answered = True, up
+        if channel.agent is None and others:
+            self._joined[AttemptId(unique)] = (LegId(others[0]), bridge)
+        return LiveChannel(id=unique, agent=channel.agent, answered=up, joined_with=others[0] if others else None)
+
+    def _known(self, unique: str, message: AmiMessage, prefix: str = "") -> _Channel | None:
+        """The attempt or leg with that id, also one of before our time; None for what is neither."""
+        channel = self._channels.get(unique)
+        if channel is None:
+            endpoint = _endpoint(message, prefix)
+            if not endpoint or (endpoint in self._trunks and not is_call_id(unique)):
+                return None
+            channel = _Channel(None if endpoint in self._trunks else AgentId(endpoint))
+            self._channels[unique] = channel
+        return channel
+
+    # --- Asterisk's events -----------------------------------------------------------------------------------------
+
+    def take(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        """What one event of Asterisk means; often nothing."""
+        match message.event_name:
+            case "DialState":
+                return self._dial_state(message, at)
+            case "UserEvent":
+                return self._user_event(message, at)
+            case "BridgeEnter":
+                return self._bridge_enter(message, at)
+            case "BridgeLeave":
+                return self._bridge_leave(message, at)
+            case "DTMFEnd":
+                return self._key(message, at)
+            case "Hangup":
+                return self._hangup(message, at)
+            case "OriginateResponse":
+                self._originate_response(message, at)
+                return []
+            case _:
+                return []
+
+    def _dial_state(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        unique, status = message.text("DestUniqueid"), message.text("DialStatus")
+        channel = self._known(unique, message, "Dest")
+        if channel is None:
+            return []
+        channel.exists = True
+        if status not in {"RINGING", "PROGRESS"} or status in channel.rang or channel.answered:
+            return []
+        channel.rang.add(status)
+        return [Rang(AttemptId(unique), at, early_media=status == "PROGRESS")] if channel.agent is None else []
+
+    def _user_event(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        unique = message.text("Uniqueid")
+        attempt = AttemptId(message.text("Attempt") or unique)
+        match message.text("UserEvent"):
+            case "FairdialAnswered":
+                channel = self._channels.setdefault(attempt, _Channel())
+                channel.exists = channel.answered = True
+                return [Answered(attempt, at)]
+            case "FairdialVerdict":
+                return self._verdict(attempt, message, at)
+            case "FairdialTreatment":
+                return self._treatment(attempt, message, at)
+            case "FairdialKey":
+                if attempt in self._inbound:
+                    self._inbound[attempt] = True
+                return [KeyPressed(attempt, at, message.text("Key"))]
+            case "FairdialLegUp" | "FairdialSignIn":
+                leg, agent = LegId(message.text("Leg") or unique), AgentId(message.text("Agent"))
+                self._channels[leg] = _Channel(agent, exists=True, answered=True)
+                return [LegUp(leg, agent, at)]
+            case "FairdialInbound":
+                return self._inbound_began(unique, message, at)
+            case _:
+                return []
+
+    def _verdict(self, attempt: AttemptId, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        word, cause = message.text("Verdict"), message.text("Cause")
+        if word == _HUNG_UP_WHILE_LISTENING:
+            return []
+        if word not in _VERDICTS:
+            self._anomaly("machine detection said a word we do not know; taken as uncertain", word=word)
+        return [Judged(attempt, at, _VERDICTS.get(word, Verdict.UNCERTAIN), "off" if word == "OFF" else cause)]
+
+    def _treatment(self, attempt: AttemptId, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        word = message.text("Treatment")
+        if word not in set(Treatment):
+            # The person is being treated, whatever the dialplan calls it; the end of the line is the plainest of them.
+            self._anomaly("the dialplan named a treatment we do not know", word=word)
+            return [Treated(attempt, at, Treatment.HANGUP)]
+        return [Treated(attempt, at, Treatment(word))]
+
+    def _inbound_began(self, unique: str, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        called = _number(message.text("Called"))
+        if called is None:
+            self._anomaly("a call came in for something that is no number")
+            return []
+        self._inbound[unique] = False
+        return [InboundBegan(unique, at, called, _number(message.text("Caller")))]
+
+    def _bridge_enter(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        bridge, unique = message.text("BridgeUniqueid"), message.text("Uniqueid")
+        inside = self._bridges.setdefault(bridge, [])
+        if unique not in inside:
+            inside.append(unique)
+        self._known(unique, message)
+        known = [(name, channel) for name in inside if (channel := self._channels.get(name)) is not None]
+        attempts = [AttemptId(name) for name, channel in known if channel.agent is None]
+        legs = [LegId(name) for name, channel in known if channel.agent is not None]
+        if not attempts or not legs or attempts[0] in self._joined:
+            return []
+        self._joined[attempts[0]] = (legs[0], bridge)
+        return [Joined(attempts[0], legs[0], at)]
+
+    def _bridge_leave(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        bridge, unique = message.text("BridgeUniqueid"), message.text("Uniqueid")
+        inside = self._bridges.get(bridge, [])
+        if unique in inside:
+            inside.remove(unique)
+        if not inside:
+            self._bridges.pop(bridge, None)
+        return self._part(unique, bridge, at)
+
+    def _part(self, unique: str, bridge: str | None, at: float) -> list[SwitchEvent]:
+        """The pair that this channel was part of is one no longer."""
+        for attempt, (leg, where) in self._joined.items():
+            if unique in {attempt, leg} and bridge in {None, where}:
+                del self._joined[attempt]
+                return [Parted(attempt, leg, at)]
+        return []
+
+    def _key(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        leg = LegId(message.text("Uniqueid"))
+        channel = self._known(leg, message)
+        if channel is None or channel.agent is None or message.text("Direction") != "Received":
+            return []
+        return [KeyPressed(leg, at, message.text("Digit"))]
+
+    def _hangup(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
+        unique = message.text("Uniqueid")
+        parted = self._part(unique, None, at)
+        cause = _integer(message.text("Cause")) or 0
+        if unique in self._inbound:
+            return [*parted, InboundEnded(unique, at, opted_out=self._inbound.pop(unique))]
+        channel = self._known(unique, message)
+        if channel is None:
+            return parted
+        del self._channels[unique]
+        self._failed.pop(unique, None)
+        if channel.agent is not None:
+            return [*parted, LegEnded(LegId(unique), channel.agent, at, cause)]
+        rang = bool(channel.rang) and not channel.answered
+        ringing = rang or message.text("ChannelStateDesc") == "Ringing"
+        sip_status = _sip_status(message.text("TechCause"))
+        return [*parted, Ended(AttemptId(unique), at, cause, sip_status, was_ringing=ringing)]
+
+    def _originate_response(self, message: AmiMessage, at: float) -> None:
+        channel = self._channels.get(message.reply_to)
+        if message.text("Response") == "Failure" and channel is not None and not channel.exists:
+            self._failed[message.reply_to] = at + NO_CHANNEL_AFTER_S
+
+    def _anomaly(self, text: str, **fields: str) -> None:
+        self.anomalies += 1
+        _log.warning(text, **fields)
+
+
+def _endpoint(message: AmiMessage, prefix: str = "") -> str:
+    """The endpoint in a channel's name: `carrier` of `PJSIP/carrier-0000002a`; empty for other technologies."""
+    technology, slash, rest = message.text(f"{prefix}Channel").partition("/")
+    return rest.rpartition("-")[0] if slash and technology == "PJSIP" else ""
+
+
+def _number(digits: str) -> PhoneNumber | None:
+    try:
+        return PhoneNumber("+" + digits.removeprefix("+"))
+    except PhoneNumberError:
+        return None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+def _sip_status(tech_cause: str) -> int | None:
+    """The SIP status in Hangup's TechCause: `486`, or `SIP 486 Busy Here`."""
+    status = next((n for word in tech_cause.split() if (n := _integer(word)) is not None), None)
+    return status if status is not None and 300 <= status <= 699 else None
