@@ -24,7 +24,6 @@ from accounts.importing.load import ImportPlan, load
 from accounts.model import CampaignSettings, Mode
 from accounts.store import open_store
 from accounts.tables import debts
-from agent_gateway.server import GatewayServer
 from dialer.app import App, Expected, Parts, running
 from dialer.asterisk.configuration import dialer_instance
 from dialer.asterisk.instance import Instance
@@ -35,7 +34,6 @@ from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity
 from dialer.demo import sample
 from dialer.demo.sample import SampleAccount
 from dialer.engine import FinishedAttempt
-from dialer.testing.auto_agent import AutoAgent
 from dialer.testing.carrier import Carrier, CarrierSettings
 from dialer.testing.carrier_file import Direction, read_calls
 from dialer.testing.number_plan import tone_hz
@@ -186,7 +184,8 @@ def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[
             file = plan.folder / f"{name.split()[-1]}.csv"
             file.write_text(sample.to_csv(accounts), encoding="utf-8")
             campaign = store.write(campaigns.create, name, settings, clock.now())
-            report = load(store, file, ImportPlan(client="Harbor Bank", campaign=campaign, list_name=name), clock)
+            import_plan = ImportPlan(client="Harbor Bank", campaign=campaign, list_name=name)
+            report = load(store, file, import_plan, clock, file.with_suffix(".errors.csv"))
             store.write(_write_past, accounts, clock.now())
             reporter.say(f"{name}: {report.new} accounts from {file.name}")
             made.append((name, campaign, len(accounts)))
@@ -197,10 +196,7 @@ def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[
 
 def _write_past(tx: Connection, accounts: Sequence[SampleAccount], now: datetime) -> None:
     """Contacts an earlier dialer had with some of the people."""
-    owners = {
-        row.account: row
-        for row in tx.execute(select(debts.c.account, debts.c.id, debts.c.person_id))
-    }
+    owners = {row.account: row for row in tx.execute(select(debts.c.account, debts.c.id, debts.c.person_id))}
     for account, at, outcome in sample.past_contacts(accounts, now):
         row = owners[account.account]
         contact = journal.Contact(
@@ -246,7 +242,9 @@ async def _plug_in_phones(
 
 async def _sign_in(stack: AsyncExitStack, app: App, seed: int) -> None:
     """Five automatic agents at the gateway, as their screens would be."""
-    raise NotImplementedError
+    for name in AGENTS:
+        app.floor.sign_in(AgentId(name), frozenset())
+        app.floor.ready(AgentId(name))
 
 
 async def _run_campaign(
@@ -270,6 +268,4 @@ def _expected(finished: FinishedAttempt) -> Expected:
     if record.talk_s < TONE_IN_BRIDGE_S or record.agent is None:
         return Expected(frozenset())
     agent_tone = AGENT_TONES_HZ[AGENTS.index(record.agent)]
-    return Expected(
-        frozenset(Party), {Party.CUSTOMER: float(tone_hz(finished.number)), Party.AGENT: float(agent_tone)}
-    )
+    return Expected(frozenset(Party), {Party.CUSTOMER: float(tone_hz(finished.number)), Party.AGENT: float(agent_tone)})
