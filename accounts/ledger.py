@@ -385,7 +385,7 @@ def _apply_retry(tx: Connection, row: AnyRow, settings: CampaignSettings, outcom
     values: dict[str, object] = {"due_at": after.due_at, "reason": after.reason, "claimed_by": None}
     if after.event is EntryEvent.RETRY:
         values["reserved_agent_only"] = after.reserved_agent
-        if after.next_phone:
+        if after.next_phone or row.phone_id not in usable:
             values["phone_id"] = _phone_after(usable, row.phone_id)
     move(tx, row.entry_id, after.event, **values)
 

@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Connection, update
 from accounts.entries import EntryEvent, EntryState, sources, target
 from accounts.tables import list_entries
 
+NO_PHONE: Final = "no_phone"
+"""The reason of an entry whose person has no usable phone left."""
 _entries: Final = list_entries.c
 
 
@@ -26,6 +28,12 @@ def revive_person(tx: Connection, person: int) -> int:
     """Make a person's parked entries ready again, because a fact has changed that may lift the block."""
     parked = (_entries.person_id == person) & (_entries.state == EntryState.PARKED.value)
     return _apply(tx, parked, EntryEvent.REOPEN, reason=None, last_block=None, blocked_phones=0)
+
+
+def revive_phoneless(tx: Connection, person: int, phone: int) -> int:
+    """Make entries ready again that had run out of usable phones, now that there is one."""
+    phoneless = (_entries.person_id == person) & (_entries.reason == NO_PHONE)
+    return _apply(tx, phoneless, EntryEvent.REOPEN, phone_id=phone, reason=None, last_block=None, blocked_phones=0)
 
 
 def _apply(tx: Connection, which: ColumnElement[bool], event: EntryEvent, **values: object) -> int:

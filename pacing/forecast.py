@@ -8,9 +8,9 @@ so often; between rebuilds they are constant, so a recording names each version 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,9 +122,7 @@ def to_jsonable(forecast: Forecast) -> dict[str, object]:
     }
 
 
-def from_jsonable(
-    version: int, numbers: Mapping[str, Iterable[object]], routes: Mapping[str, list[object]]
-) -> Forecast:
+def from_jsonable(version: int, numbers: Mapping[str, Any], routes: Mapping[str, list[object]]) -> Forecast:
     """The inverse of `to_jsonable`, its parts already told apart by the reader."""
     arrays = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
     return Forecast(

@@ -20,6 +20,11 @@ _SHOWN: Final = 10
 """Single cases listed before the rest is only counted."""
 
 
+def printable(text: str) -> Text:
+    """Text from outside as it may be shown: no markup, no control codes, no marks that turn the reading direction."""
+    return Text("".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text))
+
+
 def report(summary: Summary, evidence: Evidence, goals: Sequence[Goal]) -> RenderableType:
     """The whole report. Goals come last, where the eye is when the output stops."""
     counts = [
@@ -50,7 +55,7 @@ def counts_table(title: str, heading: str, counts: Mapping[str, int]) -> Table:
     table.add_column(heading, footer="all")
     table.add_column("", justify="right", footer=str(sum(counts.values())))
     for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(Text(name), str(count))
+        table.add_row(printable(name), str(count))
     return table
 
 
@@ -66,7 +71,7 @@ def confusion_table(confusion: Mapping[str, Mapping[str, int]]) -> RenderableTyp
     table.add_column("all", justify="right", style="bold")
     for truth, row in sorted(confusion.items(), key=lambda item: (item[0] != "human", item[0])):
         cells = [_confusion_cell(truth, verdict, row.get(verdict, 0)) for verdict in verdicts]
-        table.add_row(Text(truth), *cells, str(sum(row.values())))
+        table.add_row(printable(truth), *cells, str(sum(row.values())))
     return table
 
 
@@ -111,7 +116,7 @@ def fault_lines(evidence: Evidence) -> list[RenderableType]:
         for heading in ("attempt", "carrier saw", "engine says"):
             table.add_column(heading, no_wrap=heading == "attempt")
         for each in evidence.disagreements[:_SHOWN]:
-            table.add_row(Text(each.attempt), Text(each.truth), Text(each.outcome.value))
+            table.add_row(Text(each.attempt), printable(each.truth), Text(each.outcome.value))
         lines.append(Group(table, *_rest(len(evidence.disagreements))))
     if evidence.bad_recordings:
         table = Table(
@@ -120,7 +125,7 @@ def fault_lines(evidence: Evidence) -> list[RenderableType]:
         table.add_column("attempt", no_wrap=True)
         table.add_column("fault")
         for attempt, faults in list(evidence.bad_recordings.items())[:_SHOWN]:
-            table.add_row(Text(attempt), Text(", ".join(faults)))
+            table.add_row(Text(attempt), printable(", ".join(faults)))
         lines.append(Group(table, *_rest(len(evidence.bad_recordings))))
     sentences = (
         (evidence.unsent, "attempts reserved and never sent to the switch"),
