@@ -22,7 +22,10 @@ from domain import phone
 from domain.clock import SystemClock
 
 app = typer.Typer(
-    help="Fairdial: predictive dialing for regulated outbound calling.", no_args_is_help=True, add_completion=False
+    help="Fairdial: predictive dialing for regulated outbound calling.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 app.add_typer(campaign_cli.app, name="campaign")
 app.add_typer(simulate_cli.app, name="simulate")
