@@ -221,7 +221,7 @@ async def shared(
         )
         nowhere = SipTrunk(name="nowhere", host="127.0.0.1")
         switch = AsteriskSwitch(
-            client, trunks=(*trunks, nowhere), wall=NumberWall(frozenset({"US"})), registry=registry
+            client, trunks=(*trunks, nowhere), wall=NumberWall(frozenset({"US"})), clock=CLOCK, registry=registry
         )
         made = Exchange(switch, client, instance, carrier, root, block.quarter(3), tmp_path)
         consumer = asyncio.create_task(made.consume())
