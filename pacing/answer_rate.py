@@ -2,7 +2,8 @@
 
 Each dial counts at its outcome. Experience has a half-life of 500 dials or five minutes of dialing, whichever is more;
 when outcomes run away from what was expected (a cumulative sum beyond five standard deviations), all older dials
-together count as 100 at most, and the half-life is that short for a minute. Where accounts come with chances of their own, what is learned is by how much these are out.
+together count as 100 at most, and the half-life is that short for a minute. Where accounts come with chances of their
+own, what is learned is by how much these are out.
 """
 
 from __future__ import annotations
