@@ -49,7 +49,7 @@ def agent(
         else:
             if not sys.stdin.isatty():
                 fail("dialer agent needs a terminal; for an automatic agent give --auto and a number")
-            typer.echo(goodbye(asyncio.run(_work(Screen(name), client, SystemClock()))))
+            typer.echo(goodbye(asyncio.run(work(Screen(name), client, SystemClock()))))
     except (SignInError, ProtocolError) as error:
         fail(str(error))
 
@@ -79,7 +79,7 @@ def keys_of(typed: str) -> list[str]:
     return [_SPECIAL.get(char, char) for char in typed]
 
 
-async def _work(screen: Screen, client: GatewayClient, clock: Clock) -> str:
+async def work(screen: Screen, client: GatewayClient, clock: Clock) -> str:
     """Show the screen until the gateway says goodbye; returns its reason."""
     news: asyncio.Queue[Reply | LinkLost | str] = asyncio.Queue()
     with Live(console=Console(), screen=True, auto_refresh=False) as live, _keys_into(news):
