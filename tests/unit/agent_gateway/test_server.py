@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from agent_gateway.agent import AgentState, Cause
 from agent_gateway.credentials import hash_secret
 from agent_gateway.floor import CallTerms, Floor, StateInterval
-from agent_gateway.server import AgentRecord, GatewayServer, CallSummary, ServerSettings
+from agent_gateway.server import AgentRecord, CallSummary, GatewayServer, ServerSettings
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from domain.clock import SystemClock
 from domain.ids import AgentId, AttemptId
