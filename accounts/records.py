@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from accounts.dialect import insert_or_ignore
 from accounts.entries import EntryEvent, EntryState
 from accounts.model import DebtStatus
-from accounts.moves import move, move_debt, revive_person
+from accounts.moves import move, move_debt, revive_person, revive_phoneless
 from accounts.tables import addresses, debts, list_entries, numbers, persons, phones
 from domain.ids import CampaignId, DebtId, ListId, PersonId
 from domain.money import Money
@@ -109,8 +109,11 @@ def store_account(
         close_entries(tx, debt)
     elif into is not None:
         listed = _store_entry(tx, debt, person, record, now, into)
-    if not new and (phones_changed or address_changed):
+    if not person_new and (phones_changed or address_changed):
         revive_person(tx, person)
+        usable = first_usable_phone(tx, person)
+        if usable is not None:
+            revive_phoneless(tx, person, usable)
     changed = person_changed or phones_changed or address_changed or debt_changed or listed
     double = _double(tx, client, person, record) if person_new else None
     return Stored(DebtId(debt), PersonId(person), new, changed and not new, double)
@@ -214,13 +217,7 @@ def _store_entry(
         if found.state == EntryState.CLOSED:  # the client has given the account back to us
             changed |= move(tx, found.id, EntryEvent.REOPEN, reason=None)
         return changed
-    first = (
-        select(phones.c.id)
-        .where(phones.c.person_id == person, phones.c.unusable.is_(None))
-        .order_by(phones.c.rank, phones.c.id)
-        .limit(1)
-    )
-    phone = tx.execute(first).scalar_one_or_none()
+    phone = first_usable_phone(tx, person)
     if phone is None:
         return False
     tx.execute(
@@ -240,6 +237,17 @@ def _store_entry(
         },
     )
     return True
+
+
+def first_usable_phone(tx: Connection, person: int) -> int | None:
+    """The person's phone to begin with; None where all have been taken out of use."""
+    first = (
+        select(phones.c.id)
+        .where(phones.c.person_id == person, phones.c.unusable.is_(None))
+        .order_by(phones.c.rank, phones.c.id)
+        .limit(1)
+    )
+    return tx.execute(first).scalar_one_or_none()
 
 
 def close_entries(tx: Connection, debt: int) -> None:

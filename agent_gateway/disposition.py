@@ -100,7 +100,7 @@ class DispositionError(ValueError):
     """The disposition cannot be recorded as given; the message says what to do."""
 
 
-_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _KEYS: Final = re.compile(r"#?[0-9]")
 _LETTER: Final = re.compile(r"[a-z]")
 COMMAND_LETTERS: Final = frozenset("hlpqr")

@@ -14,16 +14,16 @@ from functools import partial
 from typing import Final
 
 import structlog
-from accounts.dispositions import Reach, Said
-from compliance.facts import SuppressionKind
 from sqlalchemy import Connection
 
 from accounts import dispositions, floor, journal, suppression, tallies
 from accounts.async_store import AsyncStore
+from accounts.dispositions import Reach, Said
 from accounts.errors import NotFoundError, StoreError
 from accounts.model import Claim, Refusal
 from agent_gateway.disposition import Recorded
 from agent_gateway.floor import Disposed, StateInterval
+from compliance.facts import SuppressionKind
 from dialer.engine import FinishedAttempt
 from domain.clock import Clock
 from domain.outcomes import Outcome

@@ -27,9 +27,9 @@ from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
 from dialer.call import CallRecord, CallState
 from dialer.call_actor import AgentGone, CallActor, Lost, Release, StandsAt
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
-from dialer.ending import outcome_of
 from dialer.floor_view import LiveCall
 from dialer.originate import limits_for, order_for, terms_for
+from dialer.outcome import outcome_of
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from dialer.trunks import Trunk
@@ -194,6 +194,10 @@ class Engine:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
 
+    def trunks(self) -> tuple[Trunk, ...]:
+        """The trunks calls go out by, with what they carry now."""
+        return tuple(self._trunks.values())
+
     async def _beat(self) -> None:
         while True:
             if not self._draining:
@@ -301,7 +305,7 @@ class Engine:
         live = self._calls.pop(order.attempt)
         if live.trunk is not None:
             live.trunk.give_back()
-        outcome = outcome_of(record)
+        outcome = outcome_of(record, ring_limit_reached=record.rang_out)
         self.counters.ended += 1
         self.counters.by_outcome[outcome] = self.counters.by_outcome.get(outcome, 0) + 1
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:

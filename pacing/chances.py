@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from pacing.forecast import Floats, Forecast, age_bins, elapsed_bins
+from pacing.forecast import Floats, Forecast, age_bins, elapsed_bin
 from pacing.snapshot import AgentState, AgentView, FloorSnapshot, LineStage
 
 _AT_WORK: Final = frozenset(
@@ -77,9 +77,9 @@ def floor_of(snapshot: FloorSnapshot, forecast: Forecast) -> Floor:
 
 def _agent_events(snapshot: FloorSnapshot, forecast: Forecast) -> tuple[int, list[Floats]]:
     """How many agents there are for loose lines, and the chances that each is still busy."""
-    count = 0
-    talks: list[tuple[int, float]] = []
-    wraps: list[tuple[int, float]] = []
+    count, now = 0, snapshot.now
+    talks: tuple[list[int], list[int]] = ([], [])
+    wraps: tuple[list[int], list[int]] = ([], [])
     resting: list[float] = []
     rest = snapshot.settings.idle_floor_s
     for agent in snapshot.agents:
@@ -93,27 +93,23 @@ def _agent_events(snapshot: FloorSnapshot, forecast: Forecast) -> tuple[int, lis
         count += 1
         match agent.state:
             case AgentState.TALKING | AgentState.HOLD:
-                talks.append((agent.pace, agent.since))
+                talks[0].append(agent.pace)
+                talks[1].append(elapsed_bin(now - agent.since))
             case AgentState.WRAP_UP:
-                wraps.append((agent.pace, agent.since))
+                wraps[0].append(agent.pace)
+                wraps[1].append(elapsed_bin(now - agent.since))
             case _:
                 if rest > 0.0:
                     resting.append(agent.since + rest)
     busy = [
-        _busy_rows(table, spans, snapshot.now)
-        for table, spans in ((forecast.talk_busy, talks), (forecast.wrap_busy, wraps))
-        if spans
+        table[paces, rows]
+        for table, (paces, rows) in ((forecast.talk_busy, talks), (forecast.wrap_busy, wraps))
+        if rows
     ]
     if resting:
         back = np.array(resting)[:, None]
         busy.append((back > snapshot.now + forecast.slack_s + forecast.grid[None, :]).astype(np.float64))
     return count, busy
-
-
-def _busy_rows(table: Floats, spans: list[tuple[int, float]], now: float) -> Floats:
-    numbers = np.array(spans)
-    rows: Floats = table[numbers[:, 0].astype(np.intp), elapsed_bins(now - numbers[:, 1])]
-    return rows
 
 
 def _line_events(snapshot: FloorSnapshot, forecast: Forecast) -> tuple[int, list[Floats]]:

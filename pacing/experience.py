@@ -97,14 +97,19 @@ class Experience:
                 routes[name] = _route_tables(rings.curves(ringing.get(name, [])), grid, rings.verdict_s)
         return Forecast(
             version=version,
-            grid=grid,
+            grid=_short(grid),
             weight=np.full(GRID_POINTS, 1.0 / GRID_POINTS),
             slack_s=slack,
-            talk_busy=np.stack([_talk_busy(talk_risk, wrap_risk, free_by, pace) for pace in PACES]),
-            wrap_busy=np.stack([_wrap_busy(wrap_risk, free_by, pace) for pace in PACES]),
+            talk_busy=_short(np.stack([_talk_busy(talk_risk, wrap_risk, free_by, pace) for pace in PACES])),
+            wrap_busy=_short(np.stack([_wrap_busy(wrap_risk, free_by, pace) for pace in PACES])),
             handle_s=self.talk.mean() + self.wrap.mean(),
             routes=routes,
         )
+
+
+def _short(table: Floats) -> Floats:
+    """The table to six decimals: more is noise, and a recording of it would be three times as long."""
+    return np.round(table, 6)
 
 
 def _grid(curves: RingCurves, verdict_s: float) -> Floats:
@@ -120,10 +125,10 @@ def _route_tables(curves: RingCurves, grid: Floats, verdict_s: float) -> RouteFo
     by_then = np.interp(ahead, _AGES, curves.person_by)
     unanswered = 1.0 - curves.person_by[:-1]
     return RouteForecast(
-        arriving=by_then - curves.person_by[:-1, None],
-        unanswered=unanswered,
-        other=1.0 - curves.other_by[:-1],
-        person=curves.person_odds,
+        arriving=_short(by_then - curves.person_by[:-1, None]),
+        unanswered=_short(unanswered),
+        other=_short(1.0 - curves.other_by[:-1]),
+        person=_short(curves.person_odds),
     )
 
 

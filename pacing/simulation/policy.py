@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pacing.controller import decide
 from pacing.decision import PacingDecision
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.snapshot import FloorSnapshot
 
 
@@ -46,13 +46,3 @@ class Production:
 
     def decide(self, snapshot: FloorSnapshot) -> PacingDecision:
         return decide(snapshot)
-
-
-def predictive(*, release_ringing: bool = False) -> Production:
-    """This engine's predictive mode."""
-    return Production("predictive", PacingSettings(mode=Mode.PREDICTIVE, release_ringing=release_ringing))
-
-
-def progressive() -> Production:
-    """One reserved agent per line."""
-    return Production("progressive", PacingSettings(mode=Mode.PROGRESSIVE))

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from accounts import campaigns, claim, ledger, records
-from accounts.model import CampaignSettings, Claim, Mode, Refusal, Reservation, ReserveRequest, Ruling
+from accounts.model import CampaignSettings, Claim, Ending, Mode, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
 from compliance.facts import CallFacts
 from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
 from domain.money import Money
+from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 from domain.telephony import RecordingMode, Treatment
@@ -86,10 +87,23 @@ class Floor:
         caller_id: PhoneNumber = CALLER_ID,
         fence: int = 0,
     ) -> Reservation | Refusal:
-        request = ReserveRequest(
-            new_attempt_id(self.now), held, Mode.PROGRESSIVE, "carrier", caller_id, self.now, agent, fence
-        )
+        request = replace(self.request(held), agent=agent, caller_id=caller_id, fence=fence)
         return self.store.write(ledger.reserve, request, decide)
+
+    def request(self, held: Claim) -> ReserveRequest:
+        return ReserveRequest(new_attempt_id(self.now), held, Mode.PROGRESSIVE, "carrier", CALLER_ID, self.now)
+
+    def end(self, made: Reservation | Refusal, outcome: Outcome) -> bool:
+        assert isinstance(made, Reservation)
+        return self.store.write(ledger.record_outcome, made.attempt, Ending(outcome), self.now)
+
+    @classmethod
+    def on(cls, store: Store) -> Floor:
+        store.write(campaigns.own_number, CALLER_ID, 10_000)
+        campaign = store.write(campaigns.create, "demo", SETTINGS, NOON)
+        store.write(campaigns.move, campaign, "start")
+        client = store.write(campaigns.client_id, "Acme", NOON)
+        return cls(store, campaign, client, store.write(campaigns.list_id, campaign, "first", NOON))
 
 
 @pytest.fixture
@@ -101,8 +115,4 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def floor(store: Store) -> Floor:
-    store.write(campaigns.own_number, CALLER_ID, 10_000)
-    campaign = store.write(campaigns.create, "demo", SETTINGS, NOON)
-    store.write(campaigns.move, campaign, "start")
-    client = store.write(campaigns.client_id, "Acme", NOON)
-    return Floor(store, campaign, client, store.write(campaigns.list_id, campaign, "first", NOON))
+    return Floor.on(store)

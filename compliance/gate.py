@@ -1,0 +1,209 @@
+"""May this call be placed now? Read this first.
+
+    facts --> ground (places and rules for this kind of call, remembered)
+          --> every rule's check at `now`, in the order of the gate --> blocks
+          --> none: allow. Some: block, with a reason each, and the next instant at which none would be left.
+
+The next instant is found by the same checks, not by a second account of the law: each block promises until when it
+surely holds, so the search leaps from promise to promise (and to the instants at which a fact ends or begins) and
+stops at the first one with no block. Nothing here knows the time but from the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from compliance import walltime
+from compliance.decision import Answer, Decision, Flag
+from compliance.facts import (
+    NEVER_CONNECTED,
+    CallFacts,
+    Channel,
+    Direction,
+    HistoryEvent,
+    Mode,
+    PartyRole,
+    Purpose,
+    Result,
+)
+from compliance.moment import Block, Bound, Moment
+from compliance.policy import Policy
+from compliance.reserved import message_blocks
+from compliance.rules import Kind
+from domain.reasons import Reason, ReasonCode
+
+_HORIZON: Final = timedelta(days=400)
+_MOST_LEAPS: Final = 5000
+_DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
+
+
+def decide(facts: CallFacts, policy: Policy) -> Decision:
+    """Decide whether the call may be placed at `facts.now`.
+
+    The same facts and policy give the same decision, bit for bit.
+    """
+    moment = moment_at(facts, facts.now, policy)
+    blocks = _blocks(moment)
+    retry_at = _retry_at(facts, policy, blocks) if blocks else None
+    return Decision(
+        id=facts.id,
+        outcome=Answer.BLOCK if blocks else Answer.ALLOW,
+        retry_at=retry_at,
+        reasons=tuple(Reason(b.code, b.rule.id, b.rule.citation, b.detail) for b in blocks),
+        counted=_counted(moment),
+        flags=tuple(_flags(moment, blocks)),
+        policy=policy.name_for(facts.campaign_country),
+        policy_hash=policy.digest,
+        tzdata=policy.tzdata,
+    )
+
+
+def moment_at(facts: CallFacts, instant: datetime, policy: Policy) -> Moment:
+    """The facts as they stand at an instant; stated places that have ended are gone."""
+    stated = tuple(s for s in facts.stated_locations if s.until is None or instant < s.until)
+    return Moment(facts, instant, policy.ground(facts, stated), policy.holidays, policy.countries)
+
+
+def evaluated(moment: Moment) -> Iterator[tuple[Bound, tuple[Block, ...]]]:
+    """Every rule in force, with what it blocks: what `explain` tells."""
+    for bound in moment.ground.rules:
+        if _in_force(bound, moment):
+            yield bound, bound.check(bound.rule, bound.places, moment)
+
+
+def _in_force(bound: Bound, moment: Moment) -> bool:
+    """Whether the rule is in force on the local date of any place it speaks of."""
+    rule = bound.rule
+    if rule.effective_from is None and rule.effective_to is None:
+        return True
+    zones = [place.zone for place in bound.places] or moment.zones
+    return any(rule.in_force(moment.wall(zone).date()) for zone in zones)
+
+
+def _blocks(moment: Moment) -> list[Block]:
+    """Everything that blocks at the moment, in the order of the gate; rules whose facts are absent are not asked."""
+    blocks: list[Block] = []
+    facts = moment.facts
+    absent = {name for name in ("suppressions", "preferences", "emergencies", "history") if not getattr(facts, name)}
+    for bound in moment.ground.rules:
+        if bound.needs in absent:
+            continue
+        if _in_force(bound, moment):
+            blocks.extend(bound.check(bound.rule, bound.places, moment))
+    return blocks
+
+
+def _retry_at(facts: CallFacts, policy: Policy, blocks: list[Block]) -> datetime | None:
+    """The first instant after now with no block; None where only a person or a new fact can help."""
+    now = facts.now.astimezone(UTC)
+    turns = sorted(set(_turning_points(facts, policy)))
+    instant = now
+    for _ in range(_MOST_LEAPS):
+        turn = next((point for point in turns if point > instant), None)
+        ends = [block.until for block in blocks]
+        latest = None if None in ends else max(end for end in ends if end is not None)
+        following = min((point for point in (latest, turn) if point is not None), default=None)
+        if following is None or following - now > _HORIZON:
+            return None
+        instant = max(following.astimezone(UTC), instant + timedelta(microseconds=1))
+        blocks = _blocks(moment_at(facts, instant, policy))
+        if not blocks:
+            return instant
+    return None
+
+
+def _turning_points(facts: CallFacts, policy: Policy) -> Iterator[datetime]:
+    """Instants after which a block may be gone although its rule could not see it coming."""
+    ends = [statement.until for statement in facts.stated_locations]
+    ends.extend(suppression.until for suppression in facts.suppressions)
+    ends.extend(emergency.until for emergency in facts.emergencies)
+    begins = [facts.relationship.last_purchase_at, facts.relationship.last_inquiry_at]
+    begins.extend(consent.given_at for consent in facts.consents)
+    yield from (instant for instant in (*ends, *begins) if instant is not None)
+    ported = facts.number.ported_at
+    if ported is not None:
+        for zone in _zones(facts, policy):
+            yield walltime.until_wall(facts.now, zone, walltime.midnight(ported))
+    for rule in policy.rules:
+        if rule.effective_to is not None and rule.effective_to >= facts.now.date() - walltime.DAY:
+            for zone in _zones(facts, policy):
+                yield walltime.until_wall(facts.now, zone, walltime.midnight(rule.effective_to + walltime.DAY))
+
+
+def _zones(facts: CallFacts, policy: Policy) -> tuple[str, ...]:
+    return policy.ground(facts, facts.stated_locations).zones or ("UTC",)
+
+
+# --- what an allowed call carries ------------------------------------------------------------------------------------
+
+
+def _counted(moment: Moment) -> bool:
+    """Whether this call would count toward a frequency rule that applies to it."""
+    facts = moment.facts
+    if facts.party_role is PartyRole.ATTORNEY or moment.direct_consent():
+        return False
+    return moment.ground.counting
+
+
+def _flags(moment: Moment, blocks: list[Block]) -> Iterator[Flag]:
+    facts = moment.facts
+    if moment.ground.fallback and message_blocks(moment):
+        yield Flag.NO_PRERECORDED_FALLBACK
+    if moment.ground.announce:
+        yield Flag.ANNOUNCE_RECORDING
+    if _needs_reserved(moment, blocks):
+        yield Flag.RESERVED_AGENT_ONLY
+    if not _DEBT.isdisjoint({facts.purpose}) and _concentrated(moment):
+        yield Flag.CONCENTRATION
+
+
+def _needs_reserved(moment: Moment, blocks: list[Block]) -> bool:
+    """Whether the call is, or would be, allowed only with an agent reserved before dialing."""
+    if any(block.code is ReasonCode.RESERVED_AGENT_REQUIRED for block in blocks):
+        return True
+    if not moment.facts.agent_reserved:
+        return False
+    return any(
+        bound.rule.kind in {Kind.RESERVED_AGENT, Kind.RECORDED_MESSAGE, Kind.BRAKE}
+        and bound.check(bound.rule, bound.places, _without_agent(moment))
+        for bound in moment.ground.rules
+    )
+
+
+def _without_agent(moment: Moment) -> Moment:
+    """The same moment as if no agent were reserved."""
+    facts = replace(moment.facts, agent_guaranteed=False, mode=Mode.PREDICTIVE)
+    return Moment(facts, moment.instant, moment.ground, moment.holidays, moment.packs)
+
+
+def _concentrated(moment: Moment) -> bool:
+    """Calls bunched within the last week: four or more on one date, or two unanswered within five minutes.
+
+    Comments 14(b)(2)(i)-2 ff. to Regulation F name both, and calls on Sundays, as what can rebut compliance.
+    """
+    facts = moment.facts
+    if len(facts.history) < 2:
+        return False
+    since = moment.instant - timedelta(days=7)
+    recent = sorted((e for e in facts.history if e.at > since and _outgoing(e)), key=lambda e: e.at)
+    for earlier, later in pairwise(recent):
+        if earlier.number == later.number and later.at - earlier.at <= timedelta(minutes=5):
+            return True
+    zone = moment.zones[0]
+    days = [walltime.wall(event.at, zone).date() for event in recent]
+    days.append(moment.wall(zone).date())
+    sundays = sum(day.weekday() == 6 for day in days)
+    return max(days.count(day) for day in days) >= 4 or (sundays >= 3 and sundays == len(days))
+
+
+def _outgoing(event: HistoryEvent) -> bool:
+    return (
+        event.direction is Direction.OUT
+        and event.channel is Channel.CALL
+        and event.result not in NEVER_CONNECTED
+        and event.result is not Result.SENT
+    )

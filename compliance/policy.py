@@ -1,0 +1,252 @@
+"""The policy in force: packs, tables and versions, loaded once; and the choice of rules for a kind of call.
+
+Loading is the only part that reads files. A Policy never changes after it is loaded; what it remembers between calls
+is only which rules apply to which kind of call, so that two decisions on the same facts are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+import zoneinfo
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import tzdata  # type: ignore[import-untyped]
+
+from compliance import walltime
+from compliance.facts import Address, CalledNumber, CallFacts, Purpose, StatedLocation, Voice
+from compliance.locations import US_TERRITORIES, Location, NumberPlace, Places, locate, number_class
+from compliance.moment import Bound, Ground
+from compliance.packs import Known, Pack, PolicyError, check_of, parse_pack, read_pack, refuse_repeated
+from compliance.rules import Call, Kind, Rule, holds
+from compliance.tables import Holidays, load_holidays, load_places
+
+MINIMUM_TZDATA: Final = "2026f"
+
+_ROUTED_KINDS: Final = frozenset({Kind.NUMBER_CLASS, Kind.COUNTRY, Kind.SUPPRESSION, Kind.MEDIUM, Kind.WORKPLACE})
+"""What is still asked of a number that belongs to another country's rules."""
+_COUNTING: Final = frozenset({Kind.FREQUENCY, Kind.COOL_OFF, Kind.MIN_GAP, Kind.DAILY_CAP})
+_NEEDS: Final = {
+    Kind.SUPPRESSION: "suppressions",
+    Kind.MEDIUM: "preferences",
+    Kind.INCONVENIENT_TIME: "preferences",
+    Kind.EMERGENCY: "emergencies",
+    Kind.FREQUENCY: "history",
+    Kind.COOL_OFF: "history",
+    Kind.MIN_GAP: "history",
+    Kind.RESERVED_AGENT: "history",
+}
+_MEMORY: Final = 100_000
+_NOWHERE: Final = frozenset({"AA", "AE", "AP"})
+
+
+@dataclass(frozen=True, slots=True)
+class _GroundKey:
+    """All that decides which rules apply, and where."""
+
+    country: str
+    purposes: frozenset[Purpose]
+    place: NumberPlace
+    foreign: str | None
+    call: Call
+    exchange: str | None
+    addresses: tuple[Address, ...]
+    stated: tuple[StatedLocation, ...]
+
+
+class Policy:
+    """Rules and tables of one moment in the project's life.
+
+    Attributes:
+        name: as `us-2026.11`, for the campaign's country see `name_for`.
+        digest: SHA-256 over all packs and tables.
+        tzdata: version of the time-zone data.
+    """
+
+    def __init__(self, packs: Sequence[Pack], places: Places, holidays: Holidays, tz_version: str) -> None:
+        self.packs = tuple(packs)
+        self.places = places
+        self.holidays = holidays
+        self.tzdata = tz_version
+        self.digest = _digest(packs)
+        self.countries: Mapping[str, str] = {
+            pack.country: pack.version for pack in packs if pack.country != "*" and not pack.customer
+        }
+        self.rules: tuple[Rule, ...] = tuple(
+            sorted((rule for pack in packs for rule in pack.rules), key=lambda rule: (rule.stage, rule.id))
+        )
+        self._grounds: dict[_GroundKey, Ground] = {}
+
+    def name_for(self, country: str) -> str:
+        """Name of the rules for a campaign of the country, as `us-2026.11`."""
+        if country == "*":
+            return "base-" + next((pack.version for pack in self.packs if pack.country == "*"), "none")
+        return f"{country.lower()}-{self.countries.get(country, 'none')}"
+
+    def ground(self, facts: CallFacts, stated: tuple[StatedLocation, ...]) -> Ground:
+        """Places and rules for this kind of call.
+
+        Args:
+            facts: the call.
+            stated: the stated places in force at the instant judged.
+        """
+        number = facts.number
+        place = self.places.of_number(number.e164)
+        key = _GroundKey(
+            facts.campaign_country,
+            facts.also | {facts.purpose},
+            place,
+            None if number.e164.startswith("+1") else number.e164,
+            Call(
+                facts.voice,
+                facts.autodialled,
+                number.line_type,
+                number.ported_at is not None,
+                facts.party_role,
+                number.use,
+                facts.debt_kind,
+            ),
+            number.exchange_zip,
+            facts.addresses,
+            stated,
+        )
+        found = self._grounds.get(key)
+        if found is None:
+            if len(self._grounds) >= _MEMORY:
+                self._grounds.clear()
+            found = self._grounds[key] = self._lay(key, number)
+        return found
+
+    def _lay(self, key: _GroundKey, number: CalledNumber) -> Ground:
+        kind = number_class(number.e164, key.place)
+        locations = locate(self.places, number, key.place, key.addresses, key.stated)
+        routed = not _at_home(key.place, key.country)
+        candidates = [
+            rule
+            for rule in self.rules
+            if rule.binds(key.purposes)
+            and (rule.country == key.country or (rule.country == "*" and key.country not in rule.except_countries))
+            and (not routed or rule.kind in _ROUTED_KINDS)
+        ]
+        rules = [bound for rule in candidates if holds(rule.when, key.call) and (bound := _bind(rule, locations, key))]
+        fallback: list[Bound] = []
+        if key.call.voice is Voice.LIVE:
+            recorded = replace(key.call, voice=Voice.PRERECORDED)
+            fallback = [
+                bound
+                for rule in candidates
+                if rule.when.voice is Voice.PRERECORDED
+                and holds(rule.when, recorded)
+                and (bound := _bind(rule, locations, key))
+            ]
+        announce = not locations or any(bound.rule.kind is Kind.RECORDING for bound in rules)
+        decided = tuple(bound for bound in rules if bound.rule.kind not in {Kind.RECORDING, Kind.CONTENT})
+        zones = tuple(dict.fromkeys(location.zone for location in locations))
+        counting = any(bound.rule.kind in _COUNTING for bound in decided)
+        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce, counting)
+
+
+def _at_home(place: NumberPlace, campaign: str) -> bool:
+    """Whether the number follows the campaign's rules; the shared ranges of +1 are at home in all of +1."""
+    if place.country is None:
+        return place.label == "a number that cannot exist" or campaign in {"US", "CA"} | US_TERRITORIES
+    return place.country == campaign or (campaign == "US" and place.country in US_TERRITORIES)
+
+
+def _bind(rule: Rule, locations: tuple[Location, ...], key: _GroundKey) -> Bound | None:
+    """The rule tied to the places it speaks of, or None where it speaks of none of them."""
+    if not rule.states and not rule.cities:
+        mine = [x for x in locations if x.state is None or x.state not in rule.except_states]
+        if rule.kind is Kind.WINDOW and not mine:
+            return None
+        if rule.except_states and not mine:
+            return None
+    else:
+        mine = [
+            location
+            for location in locations
+            if location.country == key.country
+            and (not rule.states or location.state in rule.states)
+            and (not rule.cities or location.city in rule.cities)
+            and location.basis in rule.basis
+        ]
+        if not mine:
+            return None
+    by_zone: dict[str, Location] = {}
+    for location in mine:
+        by_zone.setdefault(location.zone, location)
+    places = mine if rule.kind is Kind.EMERGENCY else by_zone.values()
+    return Bound(rule, check_of(rule.kind), tuple(places), _NEEDS.get(rule.kind))
+
+
+def _digest(packs: Iterable[Pack]) -> str:
+    """SHA-256 over the packs and the tables, in an order of its own."""
+    digest = hashlib.sha256()
+    for pack in sorted(packs, key=lambda pack: (pack.customer, pack.id)):
+        digest.update(f"{pack.id} {pack.version} {pack.digest}\n".encode())
+    tables = resources.files("compliance.tables")
+    for name in ("places.toml", "holidays.toml"):
+        digest.update(hashlib.sha256(tables.joinpath(name).read_bytes()).digest())
+    for package in ("phonenumbers", "zipcodes", "holidays"):
+        digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
+    return digest.hexdigest()
+
+
+def load_policy(
+    directory: Path | None = None,
+    *,
+    customer: Iterable[Path] = (),
+    minimum_tzdata: str = MINIMUM_TZDATA,
+) -> Policy:
+    """Load the packs that ship with the project, or those of another directory, and a customer's own.
+
+    Args:
+        directory: of the packs; None: those that ship.
+        customer: files of rules that tighten.
+        minimum_tzdata: refuse zone data older than this release of the IANA database.
+
+    Raises:
+        PolicyError: a pack is wrong (file and line), or the zone data is missing or too old.
+    """
+    walltime.use_packaged_tzdata()
+    version = _tzdata_version(minimum_tzdata)
+    places, holidays = load_places(), load_holidays()
+    known = known_names(places, holidays)
+    if directory is None:
+        folder = resources.files("compliance.policies")
+        files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name)
+        packs = [parse_pack(entry.read_text("utf-8"), f"policies/{entry.name}", known) for entry in files]
+    else:
+        packs = [read_pack(path, known) for path in sorted(directory.glob("*.toml"))]
+        if not packs:
+            raise PolicyError(f"{directory}: no packs (*.toml) are there")
+    packs.extend(read_pack(path, known, customer=True) for path in customer)
+    refuse_repeated(rule for pack in packs for rule in pack.rules)
+    return Policy(packs, places, holidays, version)
+
+
+def known_names(places: Places, holidays: Holidays) -> Known:
+    """What rules may refer to."""
+    states = {country: frozenset(table) for country, table in places.states.items()}
+    cities = frozenset(places.named_cities.values())
+    return Known(holidays.names, frozenset(zoneinfo.available_timezones()), states, cities)
+
+
+def _tzdata_version(minimum: str) -> str:
+    """Version of the packaged zone data.
+
+    Raises:
+        PolicyError: it is older than the minimum; dialing with it could be an hour wrong.
+    """
+    version: str = tzdata.IANA_VERSION
+    for text in (version, minimum):
+        if re.fullmatch(r"\d{4}[a-z]+", text) is None:
+            raise PolicyError(f"time-zone data: {text!r} is not a release like 2026f")
+    if (int(version[:4]), len(version), version) < (int(minimum[:4]), len(minimum), minimum):
+        raise PolicyError(f"time-zone data {version} is older than {minimum}; upgrade the tzdata package")
+    return version

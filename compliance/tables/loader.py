@@ -1,0 +1,242 @@
+"""Builds the tables of places and holidays once, from the files beside this module and three packages' data."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import holidays
+import phonenumbers
+import zipcodes
+from phonenumbers.tzdata import TIMEZONE_DATA
+
+from compliance.locations import NumberClass, NumberPlace, Places, ZipPlace
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class TableError(ValueError):
+    """A table that ships with the project is wrong; the message names the entry."""
+
+
+def read_table(name: str) -> dict[str, Any]:
+    """One TOML file of this package."""
+    return tomllib.loads(resources.files(__package__).joinpath(name).read_text("utf-8"))
+
+
+@lru_cache(maxsize=1)
+def load_places() -> Places:
+    """All tables of places; takes about a second the first time."""
+    table = read_table("places.toml")
+    corrections = table["corrections"]
+    same: dict[str, str] = corrections["same"]
+    states = {c: {s: tuple(z) for s, z in rows.items()} for c, rows in table["states"].items()}
+    cities, zips, named = _postal(table, same)
+    area_codes = _area_codes(table, same)
+    prefixes = _prefixes(table, same)
+    return Places(
+        area_codes=area_codes,
+        prefixes=prefixes,
+        longest_prefix=max(map(len, prefixes)),
+        zips=zips,
+        cities=cities,
+        named_cities=named,
+        states=states,
+        countries=table["countries"],
+        same=same,
+    )
+
+
+def _clean(zones: Any, same: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted({same.get(zone, zone) for zone in zones if "/" in zone and zone != "Etc/Unknown"}))
+
+
+def _area_codes(table: dict[str, Any], same: Mapping[str, str]) -> dict[str, NumberPlace]:
+    """Area codes of +1: the union of their exchanges' zones, overlays like their parents, corrections last."""
+    zones: dict[str, set[str]] = defaultdict(set)
+    for prefix, names in TIMEZONE_DATA.items():
+        if prefix.startswith("1") and len(prefix) >= 4:
+            zones[prefix[1:4]].update(names)
+    for overlay, parent in table["corrections"]["overlays"].items():
+        zones[overlay] = zones[parent]
+    for code, names in table["corrections"]["area_codes"].items():
+        zones[code] = set(names)
+    countries: dict[str, tuple[str, set[str]]] = {}
+    for country in ("US", "CA"):
+        for state, codes in table["area_codes"][country].items():
+            for code in codes.split():
+                countries.setdefault(code, (country, set()))[1].update(state.split())
+    for country, codes in table["nanp"].items():
+        for code in codes.split():
+            countries[code] = (country, {country})
+    found = {
+        code: NumberPlace(
+            NumberClass.GEOGRAPHIC, country, _clean(zones[code], same), tuple(sorted(names)), f"area code {code}"
+        )
+        for code, (country, names) in countries.items()
+    }
+    classes = {"toll_free": NumberClass.TOLL_FREE, "premium": NumberClass.PREMIUM, "personal": NumberClass.PERSONAL,
+               "government": NumberClass.GOVERNMENT, "unplaced": NumberClass.UNPLACED}  # fmt: skip
+    for name, kind in classes.items():
+        for code in table["classes"][name].split():
+            found[code] = NumberPlace(kind, None, (), (), f"{kind} {code}")
+    return found
+
+
+def _prefixes(table: dict[str, Any], same: Mapping[str, str]) -> dict[str, NumberPlace]:
+    """Leading digits of every number outside +1; a correction also replaces everything beneath it."""
+    corrected: dict[str, list[str]] = table["corrections"]["prefixes"]
+    zones = {
+        prefix: list(names)
+        for prefix, names in TIMEZONE_DATA.items()
+        if not prefix.startswith("1") and not any(prefix.startswith(fixed) for fixed in corrected)
+    }
+    zones.update(corrected)
+    for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+        if code != 1:
+            zones.setdefault(str(code), [])
+    area_states: dict[str, list[str]] = defaultdict(list)
+    for country in ("AU", "BR"):
+        calling = str(phonenumbers.country_code_for_region(country))
+        for state, codes in table["area_codes"][country].items():
+            for code in codes.split():
+                area_states[calling + code].append(state)
+    for prefix in area_states:
+        zones.setdefault(prefix, _longest(zones, prefix))
+    return {
+        prefix: NumberPlace(
+            NumberClass.GEOGRAPHIC,
+            _country(prefix),
+            _clean(names, same),
+            tuple(sorted(_longest(area_states, prefix))),
+            f"+{prefix}",
+        )
+        for prefix, names in zones.items()
+        if _country(prefix) is not None
+    }
+
+
+def _longest(table: Mapping[str, list[str]], prefix: str) -> list[str]:
+    for length in range(len(prefix), 0, -1):
+        if prefix[:length] in table:
+            return table[prefix[:length]]
+    return []
+
+
+def _country(prefix: str) -> str | None:
+    for length in (1, 2, 3):
+        if len(prefix) >= length and int(prefix[:length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            region = phonenumbers.region_code_for_country_code(int(prefix[:length]))
+            return region if len(region) == 2 else None
+    return None
+
+
+def _postal(
+    table: dict[str, Any], same: Mapping[str, str]
+) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[str, ZipPlace], dict[tuple[str, str], str]]:
+    """ZIP codes, cities to zones, and cities with rules of their own."""
+    fixed: dict[str, list[str]] = table["corrections"]["zips"]
+    counties = {(city["state"], county): name for name, city in table["cities"].items() for county in city["counties"]}
+    named = {(city["state"], alias): name for name, city in table["cities"].items() for alias in city["names"]}
+    cities: dict[tuple[str, str], set[str]] = defaultdict(set)
+    zips: dict[str, ZipPlace] = {}
+    for row in zipcodes.list_all():  # type: ignore[no-untyped-call]
+        code, state = row["zip_code"], row["state"]
+        zones = _clean(fixed.get(code, [row["timezone"]]), same)
+        if not zones:
+            zones = tuple(table["states"]["US"].get(state, ()))
+        if code in zips:
+            zones = tuple(sorted({*zones, *zips[code].zones}))
+        zips[code] = ZipPlace(zones, state, counties.get((state, row["county"])))
+        for name in (row["city"], *row["acceptable_cities"]):
+            cities[state, name.lower()].update(zones)
+    return {key: tuple(sorted(zones)) for key, zones in cities.items()}, zips, named
+
+
+class Holidays:
+    """Named lists of days; a year is worked out when first asked for."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, list[str]]]) -> None:
+        self._table = table
+        self._years: dict[tuple[str, int], frozenset[date]] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._table)
+
+    def is_holiday(self, name: str, day: date) -> bool:
+        """Whether the day is on the list.
+
+        Raises:
+            KeyError: no list of that name; packs are checked for it when they are loaded.
+        """
+        key = (name, day.year)
+        days = self._years.get(key)
+        if days is None:
+            days = self._years[key] = self._year(name, day.year)
+        return day in days
+
+    def _year(self, name: str, year: int) -> frozenset[date]:
+        entry = self._table[name]
+        days = {_day(text, year) for text in entry.get("days", [])}
+        for source in entry.get("library", []):
+            country, _, subdivision = source.partition("-")
+            listed = holidays.country_holidays(country, subdiv=subdivision or None, years=(year - 1, year, year + 1))
+            days.update(day for day in listed if day.year == year)
+        return frozenset(days)
+
+
+@lru_cache(maxsize=1)
+def load_holidays() -> Holidays:
+    """The lists of `holidays.toml`, every day of this file checked."""
+    table = read_table("holidays.toml")
+    for entry in table.values():
+        for text in entry.get("days", []):
+            _day(text, 2026)
+    return Holidays(table)
+
+
+def _day(text: str, year: int) -> date:
+    words = text.split()
+    match words:
+        case ["election"]:
+            return _nth_weekday(year, 11, 0, 1) + timedelta(days=1)
+        case [rule] if rule.startswith("easter"):
+            return _easter(year) + timedelta(days=int(rule.removeprefix("easter") or "0"))
+        case [plain]:
+            month, day = plain.split("-")
+            return date(year, int(month), int(day))
+        case ["last", weekday, month]:
+            first_next = date(year + int(month) // 12, int(month) % 12 + 1, 1)
+            last = first_next - timedelta(days=1)
+            return last - timedelta(days=(last.weekday() - _WEEKDAYS.index(weekday)) % 7)
+        case [weekday, "before", plain]:
+            limit = _day(plain, year) - timedelta(days=1)
+            return limit - timedelta(days=(limit.weekday() - _WEEKDAYS.index(weekday)) % 7)
+        case [nth, weekday, month]:
+            return _nth_weekday(year, int(month), _WEEKDAYS.index(weekday), int(nth))
+        case _:
+            raise TableError(f"holidays.toml: {text!r} is not a rule for a day")
+
+
+def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
+    first = date(year, month, 1)
+    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
+
+
+def _easter(year: int) -> date:
+    """Easter Sunday of the Gregorian calendar (Meeus, Jones and Butcher)."""
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    g = (8 * b + 13) // 25
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    el = (32 + 2 * e + 2 * i - h - k) % 7
+    m = (a + 11 * h + 19 * el) // 433
+    month = (h + el - 7 * m + 90) // 25
+    return date(year, month, (h + el - 7 * m + 33 * month + 19) % 32)
