@@ -106,6 +106,7 @@ async def test_one_call_from_the_clients_file_to_the_report(stage: Stage) -> Non
         assert replayed.policy == decision.policy
 
         # 5 originate: the carrier saw one INVITE, with an owned number as caller ID
+        print(stage.carrier.file, stage.carrier.file.exists() and stage.carrier.file.read_text(), stage.carrier.instance.place.log.iterdir(), flush=True)
         (call,) = [c for c in read_calls(stage.carrier.file) if c.direction is Direction.FROM_DIALER]
         assert (call.called, call.caller_id, call.asserted) == (person.e164, OWNED.e164, OWNED.e164)
 

@@ -314,7 +314,7 @@ async def test_a_caller_that_vanishes_disturbs_nobody(carrier: Carrier) -> None:
     await vanishing.open()
     await vanishing.register()
     call = asyncio.create_task(vanishing.call(number(Behaviour.HUMAN_PATIENT).e164, answered_s=60))
-    while not any(each.answered_at and not each.ended_at for each in read_calls(carrier.file)):  # noqa: ASYNC110
+    while not any(each.answered_at and not each.ended_at for each in read_calls(carrier.file)):
         await asyncio.sleep(0.05)
     call.cancel()
     vanishing.close()
@@ -329,7 +329,7 @@ async def test_a_killed_carrier_leaves_whole_lines_and_goes_on_in_the_same_file(
     await caller.open()
     await caller.register()
     calls = [asyncio.create_task(caller.call(number(Behaviour.HUMAN).e164, answered_s=60)) for _ in range(10)]
-    while sum(call.rang_at is not None for call in read_calls(carrier.file)[-10:]) < 10:  # noqa: ASYNC110
+    while sum(call.rang_at is not None for call in read_calls(carrier.file)[-10:]) < 10:
         await asyncio.sleep(0.02)
     carrier.instance.kill()
     for call in calls:
