@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import tomllib
 import wave
@@ -184,7 +185,9 @@ def make_clips(script_path: Path, speaker: Speaker, folder: Path) -> int:
     made = 0
     for name, sound in clips(script, speaker):
         noise = np.random.default_rng(len(sound)).normal(0, 10 ** (_ROOM_DBFS / 20), len(sound))
-        (folder / f"{name}.ulaw").write_bytes(mu_law(sound + noise))
+        fresh = folder / f".{name}.{os.getpid()}"  # another carrier may be playing from this folder
+        fresh.write_bytes(mu_law(sound + noise))
+        fresh.replace(folder / f"{name}.ulaw")
         made += 1
     stamp.write_text(wanted, "ascii")
     return made
