@@ -106,7 +106,7 @@ class Carrier:
     @property
     def file(self) -> Path:
         """Where it writes what it saw; read it with `carrier_file.read_calls`. Kept from one start to the next."""
-        return self.instance.place.log / _FILE
+        return self.instance.place.log / "cel-custom" / _FILE
 
     @property
     def clips(self) -> Path:
@@ -186,6 +186,7 @@ class Carrier:
 
     def _files(self, place: Place, ami_secret: str) -> Mapping[str, str]:
         (place.spool / "outgoing").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         values = {
             "address": self.settings.address,
             "ports": self.settings.ports,
@@ -193,7 +194,7 @@ class Carrier:
             "secret": self._secret,
             "ami_user": AMI_USER,
             "ami_secret": ami_secret,
-            "events": self.file,
+            "events": _FILE,  # relative: Asterisk cuts a section's name, and so a long path, at 79 characters
             "seed": self.settings.seed,
             "clips": self.clips,
             "by_suffix": BY_SUFFIX,

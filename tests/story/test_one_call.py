@@ -29,7 +29,7 @@ from agent_gateway.agent import AgentState
 from agent_gateway.disposition import Details
 from compliance import wire
 from dialer.app import App, running
-from dialer.testing.carrier_file import Direction, read_calls
+from dialer.testing.carrier_file import CarrierCall, Direction, read_calls
 from dialer.testing.number_plan import Behaviour, number_for
 from domain.clock import SystemClock
 from domain.ids import AgentId
@@ -106,8 +106,7 @@ async def test_one_call_from_the_clients_file_to_the_report(stage: Stage) -> Non
         assert replayed.policy == decision.policy
 
         # 5 originate: the carrier saw one INVITE, with an owned number as caller ID
-        print(stage.carrier.file, stage.carrier.file.exists() and stage.carrier.file.read_text(), stage.carrier.instance.place.log.iterdir(), flush=True)
-        (call,) = [c for c in read_calls(stage.carrier.file) if c.direction is Direction.FROM_DIALER]
+        call = await seen_by_carrier(stage)
         assert (call.called, call.caller_id, call.asserted) == (person.e164, OWNED.e164, OWNED.e164)
 
         # 6 answer: a person, by the detector's own reason
@@ -136,6 +135,15 @@ async def test_one_call_from_the_clients_file_to_the_report(stage: Stage) -> Non
     calls = [c for c in read_calls(stage.carrier.file) if c.direction is Direction.FROM_DIALER]
     summary, _ = summarise(read_attempt_file(stage.folder / "attempts.jsonl"), calls)
     assert (summary.connected, summary.outcome_agreement, summary.duplicate_dials) == (1, 1.0, 0)
+
+
+async def seen_by_carrier(stage: Stage) -> CarrierCall:
+    """The one call of the carrier's file, once it has been written there."""
+    async with asyncio.timeout(10):
+        while not stage.carrier.file.exists() or not read_calls(stage.carrier.file):
+            await asyncio.sleep(0.05)
+    (call,) = [c for c in read_calls(stage.carrier.file) if c.direction is Direction.FROM_DIALER]
+    return call
 
 
 async def tone_marked(stage: Stage) -> None:
