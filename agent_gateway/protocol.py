@@ -7,7 +7,7 @@ as markup. Described for people in `docs/reference/agent-protocol.md`.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -162,9 +162,11 @@ class StateMessage(_Message):
     wish: Wish
     wish_reason: str | None
     attempt: str | None
+    calendar: AwareDatetime
+    """What the gateway's calendar reads: "in a week" is counted from here, not from the screen's own clock."""
 
     @classmethod
-    def of(cls, agent: Agent, now: float) -> StateMessage:
+    def of(cls, agent: Agent, now: float, calendar: datetime) -> StateMessage:
         """What a screen is told of an agent at `now` (monotonic seconds)."""
         return cls(
             state=agent.state,
@@ -174,6 +176,7 @@ class StateMessage(_Message):
             wish=agent.wish,
             wish_reason=agent.wish_reason,
             attempt=agent.attempt,
+            calendar=calendar,
         )
 
 

@@ -138,7 +138,7 @@ class _Session:
     shown: AttemptId | None = None
 
 
-class AgentServer:
+class GatewayServer:
     """Screens on one side, the floor on the other."""
 
     def __init__(
@@ -268,7 +268,7 @@ class AgentServer:
                 raise _DismissedError(item.reason)
 
     async def _show(self, session: _Session, agent: Agent) -> None:
-        await _send(session.connection, StateMessage.of(agent, self._clock.monotonic()))
+        await _send(session.connection, StateMessage.of(agent, self._clock.monotonic(), self._clock.now()))
         if agent.attempt is not None and agent.attempt != session.shown:
             terms = self._floor.terms_of(agent.attempt)
             summary = await self._summary(agent.attempt)

@@ -46,6 +46,8 @@ class Bound:
     check: Check
     places: tuple[Location, ...]
     """One location for each zone, the first that was found."""
+    needs: str | None
+    """The list of facts without which the rule cannot block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +64,9 @@ class Ground:
     fallback: tuple[Bound, ...]
     """Rules that would be added if a recorded message were played on this live call."""
     announce: bool
+    """A party may be where everyone must agree to a recording."""
+    counting: bool
+    """A rule that counts calls applies."""
 
 
 class Moment:

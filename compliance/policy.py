@@ -30,6 +30,17 @@ MINIMUM_TZDATA: Final = "2026f"
 
 _ROUTED_KINDS: Final = frozenset({Kind.NUMBER_CLASS, Kind.COUNTRY, Kind.SUPPRESSION, Kind.MEDIUM, Kind.WORKPLACE})
 """What is still asked of a number that belongs to another country's rules."""
+_COUNTING: Final = frozenset({Kind.FREQUENCY, Kind.COOL_OFF, Kind.MIN_GAP, Kind.DAILY_CAP})
+_NEEDS: Final = {
+    Kind.SUPPRESSION: "suppressions",
+    Kind.MEDIUM: "preferences",
+    Kind.INCONVENIENT_TIME: "preferences",
+    Kind.EMERGENCY: "emergencies",
+    Kind.FREQUENCY: "history",
+    Kind.COOL_OFF: "history",
+    Kind.MIN_GAP: "history",
+    Kind.RESERVED_AGENT: "history",
+}
 _MEMORY: Final = 100_000
 _NOWHERE: Final = frozenset({"AA", "AE", "AP"})
 
@@ -136,7 +147,8 @@ class Policy:
         announce = not locations or any(bound.rule.kind is Kind.RECORDING for bound in rules)
         decided = tuple(bound for bound in rules if bound.rule.kind not in {Kind.RECORDING, Kind.CONTENT})
         zones = tuple(dict.fromkeys(location.zone for location in locations))
-        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce)
+        counting = any(bound.rule.kind in _COUNTING for bound in decided)
+        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce, counting)
 
 
 def _at_home(place: NumberPlace, campaign: str) -> bool:
@@ -168,9 +180,8 @@ def _bind(rule: Rule, locations: tuple[Location, ...], key: _GroundKey) -> Bound
     by_zone: dict[str, Location] = {}
     for location in mine:
         by_zone.setdefault(location.zone, location)
-    if rule.kind is Kind.EMERGENCY:
-        return Bound(rule, check_of(rule.kind), tuple(mine))
-    return Bound(rule, check_of(rule.kind), tuple(by_zone.values()))
+    places = mine if rule.kind is Kind.EMERGENCY else by_zone.values()
+    return Bound(rule, check_of(rule.kind), tuple(places), _NEEDS.get(rule.kind))
 
 
 def _digest(packs: Iterable[Pack]) -> str:

@@ -1,8 +1,8 @@
 """The wiring: the only place that knows every package. Builds a running engine out of settings and parts.
 
-`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together and
-starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo and
-tests is in `Parts`, and in nothing else.
+`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together
+and starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo
+and tests is in `Parts`, and in nothing else.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from accounts.facts import Facts
 from accounts.model import Ruling
 from accounts.store import open_store
 from agent_gateway.floor import Floor
+from agent_gateway.server import GatewayServer, ServerSettings
 from dialer import engine_status
+from dialer.agent_directory import AgentDirectory
 from dialer.ami.client import AmiClient, AmiSettings
 from dialer.asterisk.instance import AMI_USER, Instance
 from dialer.asterisk.settings import SipTrunk
+from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
 from dialer.engine import Engine, FinishedAttempt
@@ -77,6 +80,7 @@ class Parts:
         live_trunks: trunks that may leave this machine.
         expected: what each recording should hold.
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
+        gateway: where agents' screens connect.
     """
 
     state_dir: Path
@@ -88,6 +92,7 @@ class Parts:
     live_trunks: frozenset[str] = frozenset()
     expected: Callable[[FinishedAttempt], Expected] = voices_of
     attempt_log: Path | None = None
+    gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
 
 
@@ -103,6 +108,7 @@ class App:
     client: AmiClient
     registry: CollectorRegistry
     stop_switch: StopSwitch
+    gateway_port: int
 
     async def settle(self) -> None:
         """Let calls end, then wait until every recording is finished and everything is written."""
@@ -136,7 +142,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         await client.wait_connected(10.0)
         wall = NumberWall(parts.countries, parts.live_trunks)
         sip_trunks = [sip for sip, _ in parts.trunks]
-        switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
+        switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, registry=registry)
         log = None if parts.attempt_log is None else AttemptLog(parts.attempt_log)
         if log is not None:
             stack.callback(log.close)
@@ -167,7 +173,10 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             chronicle,
             parts.name,
         )
-        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch)
+        directory = AgentDirectory(parts.state_dir, store)
+        server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
+        port = await stack.enter_async_context(server.running())
+        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         for work in (chronicle.run(), capture.run(), engine.run(), _write_status(parts.state_dir, engine, floor)):
             stack.callback(tasks.create_task(work).cancel)

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-from compliance.facts import SuppressionKind
 from sqlalchemy import Connection
 
 from accounts import dispositions, floor, journal, suppression, tallies
@@ -24,6 +23,7 @@ from accounts.errors import NotFoundError, StoreError
 from accounts.model import Claim, Refusal
 from agent_gateway.disposition import Recorded
 from agent_gateway.floor import Disposed, StateInterval
+from compliance.facts import SuppressionKind
 from dialer.engine import FinishedAttempt
 from domain.clock import Clock
 from domain.outcomes import Outcome

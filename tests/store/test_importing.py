@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from compliance.facts import CallFacts, SuppressionKind
 from sqlalchemy import func, select
 
 from accounts import claim, funnel, suppression
@@ -16,6 +15,7 @@ from accounts.errors import ImportRefusedError
 from accounts.importing import ImportPlan, ImportReport, load, preview, resume, steps
 from accounts.model import Refusal, Reservation
 from accounts.tables import debts, import_rows, imports, list_entries, persons
+from compliance.facts import CallFacts, SuppressionKind
 from domain.clock import SystemClock
 from domain.phone import PhoneNumber
 
@@ -121,10 +121,10 @@ def test_the_errors_file_holds_no_formulas(floor: Floor, tmp_path: Path) -> None
 def test_the_same_file_twice_changes_nothing(floor: Floor, tmp_path: Path) -> None:
     text = HEADER + "".join(row(n) for n in range(30))
     assert bring(floor, tmp_path, text).new == 30
-    before = floor.store.read(lambda tx: tx.execute(select(debts)).all())
+    before = floor.store.read(lambda tx: tx.execute(select(debts).order_by(debts.c.id)).all())
     again = bring(floor, tmp_path, text)
     assert (again.new, again.changed, again.same) == (0, 0, 30)
-    assert floor.store.read(lambda tx: tx.execute(select(debts)).all()) == before
+    assert floor.store.read(lambda tx: tx.execute(select(debts).order_by(debts.c.id)).all()) == before
     assert count(floor, list_entries) == 30
 
 
@@ -132,7 +132,9 @@ def test_a_later_file_updates_balances_and_recalls_what_it_no_longer_names(floor
     bring(floor, tmp_path, HEADER + row(1) + row(2) + row(3))
     report = bring(floor, tmp_path, HEADER + row(1, balance="55.5") + row(2), complete=True)
     assert (report.changed, report.same, report.recalled) == (1, 1, 1)
-    rows = floor.store.read(lambda tx: tx.execute(select(debts.c.balance_cents, debts.c.status)).all())
+    rows = floor.store.read(
+        lambda tx: tx.execute(select(debts.c.balance_cents, debts.c.status).order_by(debts.c.id)).all()
+    )
     assert [tuple(found) for found in rows] == [(5550, "open"), (10000, "open"), (10000, "recalled")]
     assert len(floor.claims()) == 2
 

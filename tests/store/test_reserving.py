@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from compliance.facts import CallFacts
 
 from accounts import ledger
 from accounts.model import Ending, Refusal, RefusalCause, Reservation
+from compliance.facts import CallFacts
 from domain.outcomes import Outcome
 from domain.reasons import ReasonCode
 

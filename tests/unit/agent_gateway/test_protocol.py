@@ -27,6 +27,7 @@ from domain.money import Money
 
 pytestmark = pytest.mark.unit
 
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SIGN_IN = {"type": "sign_in", "version": 1, "agent": "ann", "secret": "s"}
 
 
@@ -102,12 +103,12 @@ def test_a_disposition_with_everything() -> None:
 
 def test_a_state_counts_its_seconds() -> None:
     agent = Agent(AgentId("ann"), AgentState.PAUSED, since=10.0, reason="lunch", wish=Wish.READY)
-    message = StateMessage.of(agent, 12.5)
+    message = StateMessage.of(agent, 12.5, NOON)
     assert (message.elapsed_s, message.reason, message.wish) == (2.5, "lunch", Wish.READY)
 
 
 def test_what_the_gateway_sends_its_clients_understand() -> None:
-    for message in (StateMessage.of(Agent(AgentId("ann")), 0.0), Bye(reason="expired")):
+    for message in (StateMessage.of(Agent(AgentId("ann")), 0.0, NOON), Bye(reason="expired")):
         assert read_reply(message.model_dump_json()) == message
     with pytest.raises(ProtocolError, match="another version"):
         read_reply('{"type": "dance"}')
