@@ -23,7 +23,7 @@ from dialer.asterisk.configuration import dialer_instance
 from dialer.asterisk.errors import AsteriskError
 from dialer.asterisk.install import installed_root
 from dialer.asterisk.instance import AMI_USER, Instance
-from dialer.asterisk.ports import PortBlock, lease
+from dialer.asterisk.ports import PortBlock, lease, taken
 from dialer.asterisk.root import PrivateRoot
 from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, SipTrunk
 from dialer.call import CallRecord
@@ -269,7 +269,9 @@ async def test_an_asterisk_that_dies_and_comes_back_is_found_again(exchange: Exc
 
     exchange.instance.kill()
     down = await exchange.get(LinkDown)
-    await exchange.instance.stop()  # waits until it is gone
+    async with asyncio.timeout(10):
+        while taken("127.0.0.1", exchange.instance.ports):  # noqa: ASYNC110  # a killed process lets go a little later
+            await asyncio.sleep(0.02)
     await exchange.instance.start()
     up = await exchange.get(LinkUp, lambda e: e.at > down.at)
     await registered(exchange.instance)
