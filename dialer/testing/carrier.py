@@ -31,9 +31,18 @@ SCRIPT: Final = CARRIER_TEMPLATES / "speech.toml"
 _USER: Final = "fairdial"
 _FILE: Final = "carrier.jsonl"
 _PRESSABLE: Final = frozenset("0123456789*#")
-# Configuration that says "none of that" the same way for every instance.
-_SHARED: Final = ("acl.conf", "ccss.conf", "cdr.conf", "features.conf", "http.conf", "logger.conf", "pjproject.conf")
-_SHARED_TOO: Final = ("indications.conf", "udptl.conf")
+SHARED: Final = (
+    "acl.conf",
+    "ccss.conf",
+    "cdr.conf",
+    "features.conf",
+    "http.conf",
+    "indications.conf",
+    "logger.conf",
+    "pjproject.conf",
+    "udptl.conf",
+)
+"""Configuration that says "none of that" the same way for every instance."""
 _EARLY_MS: Final = (900, 1700)
 _LATE_MS: Final = (2500, 3500)
 
@@ -131,6 +140,7 @@ class Carrier:
         speaker = EspeakSpeaker(root.command("espeak-ng"), root.environment(), root.data / "sounds/en_US_f_Allison")
         make_clips(self.settings.script, speaker, self.clips)
         self.instance.render()
+        self.file.touch()  # readable from the first moment, whoever reads it
         await self.instance.start()
 
     async def stop(self) -> None:
@@ -190,7 +200,7 @@ class Carrier:
             "tones_hz": TONES_HZ,
             "tables": tables(self.settings.profile, load_script(self.settings.script)),
         }
-        shared = {name: (TEMPLATES / name).read_text("utf-8") for name in (*_SHARED, *_SHARED_TOO)}
+        shared = {name: (TEMPLATES / name).read_text("utf-8") for name in SHARED}
         return shared | render_folder(values, CARRIER_TEMPLATES)
 
 
@@ -204,7 +214,9 @@ def tables(profile: Profile, script: Script) -> tuple[Table, ...]:
         Table("EARLY", _seconds(_even(*_EARLY_MS))),
         Table("LATE", _seconds(_even(*_LATE_MS))),
         Table("PERSON", _clips("person", [row.name for row in script.person])),
+        Table("WORDY_PERSON", _clips("person", [row.name for row in script.wordy_person])),
         Table("VOICEMAIL", _clips("voicemail", [row.name for row in script.voicemail])),
+        Table("TERSE_VOICEMAIL", _clips("voicemail", [row.name for row in script.terse_voicemail])),
         Table("MAILBOX_FULL", _clips("mailbox-full", [row.name for row in script.mailbox_full])),
         Table("INTERCEPT", _clips("intercept", [row.name for row in script.intercept])),
     )

@@ -239,7 +239,7 @@ async def shared(
 async def registered(instance: Instance) -> None:
     """Wait until the trunk is registered at the carrier."""
     async with asyncio.timeout(10):
-        while "Registered" not in await instance.console("pjsip show registrations"):  # noqa: ASYNC110  # no event tells
+        while "Registered" not in await instance.console("pjsip show registrations"):  # no event tells
             await asyncio.sleep(0.05)
 
 
