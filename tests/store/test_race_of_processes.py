@@ -1,4 +1,4 @@
-"""Four engine processes race for one person, two are killed in the middle: the cap holds and no call is without a row."""
+"""Four engine processes race for one person, two are killed midway: the cap holds, no call is without a row."""
 
 from __future__ import annotations
 
