@@ -138,7 +138,7 @@ class _Session:
     shown: AttemptId | None = None
 
 
-class AgentServer:
+class GatewayServer:
     """Screens on one side, the floor on the other."""
 
     def __init__(

@@ -53,6 +53,8 @@ class Pacer:
     built_at: float = -math.inf
     tallies: tuple[WindowTally, ...] = ()
     talked: dict[AgentId, float] = field(default_factory=dict)
+    told: dict[AttemptId, float] = field(default_factory=dict)
+    """The chances that accounts of lines still without an outcome came with."""
     ignored: int = 0
     """Events that came twice, out of order or about something unknown."""
     heard_at: float = -math.inf
@@ -130,13 +132,18 @@ class Pacer:
         route: str = "",
         reserved_for: AgentId | None = None,
     ) -> None:
-        """A call was ordered. `answer_p` is this account's own chance to answer; without it, the list's."""
+        """A call was ordered. `answer_p` is this account's own chance that a person answers; without it, the list's."""
         self.heard_at = max(self.heard_at, now)
         if attempt in self.lines:
             self.ignored += 1
             return
         self.dials += 1
-        chance = self.experience.answers.rate() if answer_p is None else min(max(answer_p, 0.0), 1.0)
+        answers = self.experience.answers
+        if answer_p is None or not 0.0 <= answer_p <= 1.0:
+            chance = answers.rate()
+        else:
+            chance = answers.calibrated(answer_p)
+            self.told[attempt] = answer_p
         self.lines[attempt] = LineView(attempt, LineStage.DIALING, now, now, chance, route, reserved_for)
 
     def rang(self, attempt: AttemptId, now: float) -> None:
@@ -158,12 +165,12 @@ class Pacer:
         if human:
             line = self._advance(attempt, LineStage.WAITING, now)
             if line is not None:
-                self.experience.answers.outcome(True, now, line.answer_p)
+                self._outcome(attempt, now, person=True)
             return
         line = self._drop(attempt, now)
         if line is not None:
             self.over += 1
-            self.experience.answers.outcome(False, now)
+            self._outcome(attempt, now, person=False)
             for rings in self.experience.ring_times(line.route):
                 rings.machine((now if line.answered_at is None else line.answered_at) - line.dialed_at)
 
@@ -180,9 +187,11 @@ class Pacer:
         line = self._drop(attempt, now)
         if line is None or line.stage is LineStage.WAITING:
             return
+        if released:
+            self.told.pop(attempt, None)
         self.over += 1
         if not released:
-            self.experience.answers.outcome(False, now)
+            self._outcome(attempt, now, person=False)
         for rings in self.experience.ring_times(line.route):
             (rings.released if released else rings.nobody)(now - line.dialed_at)
 
@@ -190,6 +199,7 @@ class Pacer:
         """Forget every line that the switch no longer has."""
         keep = set(live)
         self.lines = {attempt: line for attempt, line in self.lines.items() if attempt in keep}
+        self.told = {attempt: told for attempt, told in self.told.items() if attempt in keep}
 
     def _live_answer(self, attempt: AttemptId, now: float, *, abandoned: bool) -> None:
         line = self._drop(attempt, now)
@@ -199,12 +209,15 @@ class Pacer:
         self.live += 1
         self.lost += abandoned
         if line.stage is not LineStage.WAITING:
-            self.experience.answers.outcome(True, now, line.answer_p)
+            self._outcome(attempt, now, person=True)
         answered_at = line.since if line.answered_at is None else line.answered_at
         needed_at = line.since if line.stage is LineStage.WAITING else now
         for rings in self.experience.ring_times(line.route):
             rings.person(answered_at - line.dialed_at, needed_at - answered_at)
         self.budget.answered(abandoned=abandoned, tallies=self.tallies, agents=len(self.agents), now=now)
+
+    def _outcome(self, attempt: AttemptId, now: float, *, person: bool) -> None:
+        self.experience.answers.outcome(person, now, self.told.pop(attempt, None))
 
     def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
@@ -253,7 +266,7 @@ class Pacer:
             health=health,
             theta=theta,
             forecast=self.forecast,
-            candidates=candidates,
+            candidates=tuple(replace(one, answer_p=answers.calibrated(one.answer_p)) for one in candidates),
             answer_p=answers.rate(),
             answer_p_high=answers.upper(),
             inbound_waiting=inbound_waiting,

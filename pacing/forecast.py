@@ -77,11 +77,18 @@ class Forecast:
         return self.routes.get(name) or self.routes[""]
 
 
+def elapsed_bin(elapsed: float) -> int:
+    """Row of `talk_busy` and `wrap_busy` for an elapsed time in seconds."""
+    if elapsed < _FINE:
+        return int(elapsed) if elapsed > 0.0 else 0
+    return min(_FINE + int(math.log(elapsed / _FINE) / _GROWTH), ELAPSED_BINS - 1)
+
+
 def elapsed_bins(elapsed: Floats) -> Ints:
-    """Rows of `talk_busy` and `wrap_busy` for elapsed times in seconds."""
-    inside = np.maximum(elapsed, 0.0)
-    coarse = _FINE + (np.log(np.maximum(inside, _FINE) / _FINE) / _GROWTH)
-    return np.minimum(np.where(inside < _FINE, inside, coarse), ELAPSED_BINS - 1).astype(np.intp)
+    """The same for a column of times."""
+    coarse = _FINE + (np.log(np.maximum(elapsed, _FINE) / _FINE) / _GROWTH)
+    rows = np.where(elapsed < _FINE, np.maximum(elapsed, 0.0), coarse)
+    return np.minimum(rows, ELAPSED_BINS - 1).astype(np.intp)
 
 
 def elapsed_bin_start(row: int) -> float:

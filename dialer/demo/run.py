@@ -1,7 +1,7 @@
 """The demo from start to end: an empty store, a carrier, a floor of softphones, two campaigns, one summary.
 
-Every part is the real one: Asterisk on both sides, SIP and RTP on loopback, the account store, the gate, the engine. The
-calendar alone is moved, to a Tuesday on which calling is lawful; seconds stay real.
+Every part is the real one: Asterisk on both sides, SIP and RTP on loopback, the account store, the gate, the engine.
+The calendar alone is moved, to a Tuesday on which calling is lawful; seconds stay real.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from accounts.importing.load import ImportPlan, load
 from accounts.model import CampaignSettings, Mode
 from accounts.store import open_store
 from accounts.tables import debts
+from agent_gateway.server import ServerSettings
+from dialer.agent_client import Credentials, GatewayClient
+from dialer.agent_directory import AgentDirectory
 from dialer.app import App, Expected, Parts, running
 from dialer.asterisk.configuration import dialer_instance
 from dialer.asterisk.instance import Instance
@@ -34,12 +37,13 @@ from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity
 from dialer.demo import sample
 from dialer.demo.sample import SampleAccount
 from dialer.engine import FinishedAttempt
+from dialer.testing.auto_agent import AutoAgent
 from dialer.testing.carrier import Carrier, CarrierSettings
 from dialer.testing.carrier_file import Direction, read_calls
 from dialer.testing.number_plan import tone_hz
 from dialer.testing.softphone import PhoneSettings, Softphone, phone_ports
 from dialer.trunks import TrunkLimits
-from domain.clock import SystemClock
+from domain.clock import Clock, SystemClock
 from domain.ids import AgentId, CampaignId, DebtId
 from domain.phone import PhoneNumber
 from domain.telephony import RecordingMode, Treatment
@@ -66,11 +70,11 @@ class Reporter(Protocol):
 
     def step(self, what: str) -> None: ...
     def say(self, what: str) -> None: ...
-    def watch(self, app: App, campaign: str, total: int) -> None:
-        """Show the running campaign from now on."""
+    def watch(self, app: App, clock: Clock) -> None:
+        """Show the running engine from now on."""
         ...
 
-    def stop_watching(self) -> None: ...
+    async def stop_watching(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ async def run(plan: DemoPlan, root: PrivateRoot, reporter: Reporter) -> DemoResu
         )
         await carrier.start()
         stack.push_async_callback(carrier.stop)
+        directory = AgentDirectory(plan.folder)
+        screens = {name: directory.enrol(AgentId(name)) for name in AGENTS}
         phones = [AgentPhone(name, secrets.token_hex(12)) for name in AGENTS]
         instance = await _start_asterisk(plan, root, block, carrier, phones)
         stack.push_async_callback(instance.stop)
@@ -128,13 +134,14 @@ async def run(plan: DemoPlan, root: PrivateRoot, reporter: Reporter) -> DemoResu
             clock=clock,
             expected=_expected,
             attempt_log=plan.folder / "attempts.jsonl",
+            gateway=ServerSettings(port=0),
             name="demo",
         )
-        async with running(parts) as app:
-            await _sign_in(stack, app, plan.seed)
-            for name, campaign, total in ids:
+        async with running(parts) as app, AsyncExitStack() as shift:
+            await _sign_in(shift, app, screens, plan.seed)
+            for name, campaign in ids:
                 reporter.step(f"Campaign {name}")
-                await _run_campaign(app, name, campaign, total, clock, reporter)
+                await _run_campaign(app, campaign, clock, reporter)
             reporter.step("Finishing recordings")
             await app.settle()
         reporter.step("Joining the engine's file with the carrier's")
@@ -166,15 +173,15 @@ async def _start_asterisk(
     return instance
 
 
-def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[tuple[str, CampaignId, int]]:
-    """An empty store, two campaigns, their accounts and what happened before; returns name, id and size of each."""
+def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[tuple[str, CampaignId]]:
+    """An empty store, two campaigns, their accounts and what happened before; returns name and id of each."""
     store = open_store(plan.folder / "fairdial.db", clock.now())
     try:
         for number in CALLER_IDS:
             store.write(campaigns.own_number, number, 400)
         for name in AGENTS:
             store.write(agent_rows.put_agent, agent_rows.Agent(AgentId(name), name.title()))
-        made: list[tuple[str, CampaignId, int]] = []
+        made: list[tuple[str, CampaignId]] = []
         for name, accounts, settings in (
             ("Harbor cards", plan.progressive, _settings(Mode.PROGRESSIVE, 1.0)),
             ("Harbor loans", plan.power, _settings(Mode.POWER, 2.0)),
@@ -188,7 +195,7 @@ def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[
             report = load(store, file, import_plan, clock, file.with_suffix(".errors.csv"))
             store.write(_write_past, accounts, clock.now())
             reporter.say(f"{name}: {report.new} accounts from {file.name}")
-            made.append((name, campaign, len(accounts)))
+            made.append((name, campaign))
         return made
     finally:
         store.close()
@@ -240,25 +247,24 @@ async def _plug_in_phones(
         await stack.enter_async_context(Softphone(root, settings, plan.folder / "phones" / phone.name))
 
 
-async def _sign_in(stack: AsyncExitStack, app: App, seed: int) -> None:
-    """Five automatic agents at the gateway, as their screens would be."""
-    for name in AGENTS:
-        app.floor.sign_in(AgentId(name), frozenset())
-        app.floor.ready(AgentId(name))
+async def _sign_in(stack: AsyncExitStack, app: App, screens: Mapping[str, str], seed: int) -> None:
+    """Automatic agents at the gateway, as their screens would be, each with habits of its own."""
+    shift = await stack.enter_async_context(asyncio.TaskGroup())
+    for index, (name, secret) in enumerate(screens.items()):
+        client = GatewayClient(f"ws://127.0.0.1:{app.gateway_port}", Credentials(name, secret))
+        stack.callback(shift.create_task(AutoAgent(client, seed * 100 + index).run()).cancel)
 
 
-async def _run_campaign(
-    app: App, name: str, campaign: CampaignId, total: int, clock: SystemClock, reporter: Reporter
-) -> None:
+async def _run_campaign(app: App, campaign: CampaignId, clock: SystemClock, reporter: Reporter) -> None:
     """Start a campaign and wait until it has nothing left that becomes due soon, and no call is up."""
     await app.store.write(campaigns.move, campaign, "start")
-    reporter.watch(app, name, total)
+    reporter.watch(app, clock)
     quiet = 0
     while quiet < QUIET_POLLS:
         await asyncio.sleep(POLL_S)
         counts = await app.store.read(funnel.funnel, campaign, clock.now())
         quiet = quiet + 1 if app.engine.idle() and not counts.ready else 0
-    reporter.stop_watching()
+    await reporter.stop_watching()
     await app.store.write(campaigns.move, campaign, "finish")
 
 

@@ -27,7 +27,7 @@ Stopwatch = Callable[[], float]
 
 _CAPACITY: Final = Capacity()
 _HEALTH: Final = Health()
-_KNOWN_AHEAD: Final = 40
+_KNOWN_AHEAD: Final = 24
 """How many accounts the policy is told about in advance when their chances are known."""
 
 
