@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from domain.ids import AgentId, AttemptId
+from pacing.answer_model import AccountFacts
 from pacing.budget import Budget
 from pacing.calibration import Calibration
 from pacing.experience import Experience
@@ -59,6 +60,8 @@ class Pacer:
     """q of the decisions that lines in flight were dialed on."""
     told: dict[AttemptId, float] = field(default_factory=dict)
     """The chances that accounts of lines still without an outcome came with."""
+    facts: dict[AttemptId, AccountFacts] = field(default_factory=dict)
+    """What was known of the accounts of these lines."""
     ignored: int = 0
     """Events that came twice, out of order or about something unknown."""
     heard_at: float = -math.inf
@@ -136,6 +139,7 @@ class Pacer:
         route: str = "",
         reserved_for: AgentId | None = None,
         q: float | None = None,
+        facts: AccountFacts | None = None,
     ) -> None:
         """A call was ordered.
 
@@ -146,6 +150,7 @@ class Pacer:
             route: name of the route.
             reserved_for: the agent kept free for it.
             q: the decision's q, to compare with what comes of the line.
+            facts: what is known of the account, to learn from; gives the chance when `answer_p` does not.
         """
         self.heard_at = max(self.heard_at, now)
         if attempt in self.lines:
@@ -155,6 +160,9 @@ class Pacer:
         if q is not None and reserved_for is None:
             self.predicted[attempt] = q
         answers = self.experience.answers
+        if facts is not None:
+            self.facts[attempt] = facts
+            answer_p = self.experience.accounts.chance(facts) if answer_p is None else answer_p
         if answer_p is None or not 0.0 <= answer_p <= 1.0:
             chance = answers.rate()
         else:
@@ -205,6 +213,7 @@ class Pacer:
             return
         if released:
             self.told.pop(attempt, None)
+            self.facts.pop(attempt, None)
         self.over += 1
         if not released:
             self._outcome(attempt, now, person=False)
@@ -215,7 +224,9 @@ class Pacer:
         """Forget every line that the switch no longer has."""
         keep = set(live)
         self.lines = {attempt: line for attempt, line in self.lines.items() if attempt in keep}
-        self.told = {attempt: told for attempt, told in self.told.items() if attempt in keep}
+        for notes in (self.told, self.facts, self.predicted):
+            for attempt in notes.keys() - keep:
+                del notes[attempt]
 
     def _live_answer(self, attempt: AttemptId, now: float, *, abandoned: bool) -> None:
         q = self.predicted.get(attempt)
@@ -237,6 +248,9 @@ class Pacer:
 
     def _outcome(self, attempt: AttemptId, now: float, *, person: bool) -> None:
         self.experience.answers.outcome(person, now, self.told.pop(attempt, None))
+        facts = self.facts.pop(attempt, None)
+        if facts is not None:
+            self.experience.accounts.learn(facts, person=person)
 
     def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
