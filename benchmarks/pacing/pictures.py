@@ -43,8 +43,8 @@ def ringing() -> str:
     route = forecast.route("")
     curves = []
     for p in (0.4, 0.25, 0.1):
-        alive = p * route.unanswered / (p * route.unanswered + (1 - p) * route.other)
-        curves.append(Curve(f"{p:.0%} answer", tuple((age / 2, float(alive[age])) for age in range(0, 50))))
+        alive = p * route.unanswered / (p * route.unanswered + (1 - p) * route.other + 1e-9)
+        curves.append(Curve(f"{p:.0%} answer", tuple((age / 2, float(alive[age])) for age in range(50))))
     labels = tuple((float(s), str(s)) for s in (0, 5, 10, 15, 20, 25))
     return draw(
         Axes("The longer it rings, the less to hope", "seconds since dialing", "chance of a person", labels, 0.0, 0.5),
