@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from accounts import facts as fact_reader
@@ -47,12 +46,12 @@ from accounts.tables import (
     phones,
 )
 from compliance.facts import CallFacts
+from compliance.wire import facts_json
 from domain.ids import AttemptId, new_attempt_id
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 
-_FACTS: Final = TypeAdapter(CallFacts)
 OPEN_AT_MOST: Final = timedelta(hours=4)
 """An attempt without an outcome keeps others off the same person at most this long; it counts toward caps for ever."""
 IN_CALL_RETRY: Final = timedelta(minutes=1)
@@ -257,7 +256,7 @@ def _decision_row(
         "policy": ruling.policy,
         "policy_hash": ruling.policy_hash,
         "tzdata": ruling.tzdata,
-        "facts": _FACTS.dump_json(facts, exclude_defaults=True).decode(),
+        "facts": facts_json(facts),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from compliance import walltime
 from compliance.facts import (
@@ -75,7 +76,7 @@ class Moment:
     __slots__ = ("_direct", "_walls", "facts", "ground", "holidays", "instant", "packs")
 
     def __init__(
-        self, facts: CallFacts, instant: datetime, ground: Ground, holidays: Holidays, packs: Mapping[str, object]
+        self, facts: CallFacts, instant: datetime, ground: Ground, holidays: Holidays, packs: Mapping[str, PackTerm]
     ) -> None:
         self.facts = facts
         self.instant = instant
@@ -154,6 +155,15 @@ class Moment:
             and event.party_role is not PartyRole.ATTORNEY
             for event in self.facts.history
         )
+
+
+class PackTerm(Protocol):
+    """What the gate asks of the pack of a country."""
+
+    @property
+    def expires(self) -> date | None:
+        """The last local date on which the pack may be used; None: no end."""
+        ...
 
 
 Check = Callable[[Rule, tuple[Location, ...], Moment], tuple[Block, ...]]

@@ -142,7 +142,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         await client.wait_connected(10.0)
         wall = NumberWall(parts.countries, parts.live_trunks)
         sip_trunks = [sip for sip, _ in parts.trunks]
-        switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, registry=registry)
+        switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
         log = None if parts.attempt_log is None else AttemptLog(parts.attempt_log)
         if log is not None:
             stack.callback(log.close)

@@ -22,6 +22,7 @@ from dialer.ami.event_queue import ClientEvent, Connected, Disconnected, Receive
 from dialer.asterisk.settings import SipTrunk
 from dialer.number_wall import NumberWall, RefusedNumberError
 from dialer.switch_events import SwitchEvents
+from domain.clock import Clock
 from domain.ids import AgentId, AttemptId, LegId, is_call_id
 from domain.telephony import LinkDown, LinkUp, LiveChannel, Origination, SwitchEvent, TelephonyError, Treatment
 
@@ -42,6 +43,7 @@ class AsteriskSwitch:
         client: connected, or connecting; its events are consumed here and nowhere else.
         trunks: the ways out, by whose names channels are told from agents' legs.
         wall: what may be called at all.
+        clock: the one the client has.
     """
 
     def __init__(
@@ -50,12 +52,13 @@ class AsteriskSwitch:
         *,
         trunks: Iterable[SipTrunk],
         wall: NumberWall,
+        clock: Clock,
         registry: CollectorRegistry,
     ) -> None:
         self._client = client
         self._trunks: Mapping[str, SipTrunk] = {trunk.name: trunk for trunk in trunks}
         self._wall = wall
-        self._clock = client.clock
+        self._clock = clock
         self._translation = SwitchEvents(self._trunks)
         self._anomalies = Counter(
             "dialer_switch_anomalies", "Events of Asterisk that made no sense and were passed over.", registry=registry

@@ -1,8 +1,9 @@
 """The share of dials that reach a person, now: it fades old dials, notices jumps, and says how sure it is.
 
 Each dial counts at its outcome. Experience has a half-life of 500 dials or five minutes of dialing, whichever is more;
-when outcomes run away from what was expected (a cumulative sum beyond five standard deviations), the half-life falls to
-100 dials for a minute. Where accounts come with chances of their own, what is learned is by how much these are out.
+when outcomes run away from what was expected (a cumulative sum beyond five standard deviations), all older dials
+together count as 100 at most, and the half-life is that short for a minute. Where accounts come with chances of their
+own, what is learned is by how much these are out.
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class AnswerRate:
         if self.spread > 3.0 and abs(self.drift) > JUMP_SDS * math.sqrt(self.spread):
             self.fast_until = now + JUMP_S
             self.drift = self.spread = 0.0
+            keep = min(1.0, JUMP_HALF_LIFE_DIALS / self.dials)
+            self.reached *= keep
+            self.dials *= keep
+            self.told_reached *= keep
+            self.told_expected *= keep
 
     def rate(self) -> float:
         """Present chance that a dial reaches a person, kept off 0 and 1."""

@@ -84,6 +84,13 @@ def elapsed_bin(elapsed: float) -> int:
     return min(_FINE + int(math.log(elapsed / _FINE) / _GROWTH), ELAPSED_BINS - 1)
 
 
+def elapsed_bins(elapsed: Floats) -> Ints:
+    """The same for a column of times."""
+    coarse = _FINE + (np.log(np.maximum(elapsed, _FINE) / _FINE) / _GROWTH)
+    rows = np.where(elapsed < _FINE, np.maximum(elapsed, 0.0), coarse)
+    return np.minimum(rows, ELAPSED_BINS - 1).astype(np.intp)
+
+
 def elapsed_bin_start(row: int) -> float:
     """Elapsed seconds at which a row of the tables begins."""
     return float(row) if row < _FINE else _FINE * math.exp((row - _FINE) * _GROWTH)

@@ -95,7 +95,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         self.callbacks.clear()  # of the parent's own observer, see send_awaiting_actions
         self.patterns.clear()
         self._settings = settings
-        self.clock = clock
+        self._clock = clock
         self._rng = rng
         self._metrics = AmiMetrics(registry)
         self._queue = EventQueue(settings.queue_limit, settings.sheddable, clock, self._metrics)
@@ -183,11 +183,11 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         """
         if action.repeat is Repeat.NEVER_REPEATED:
             raise InvalidActionError(f"{action.name} may never be sent twice; use send()")
-        until = self.clock.monotonic() + deadline_s
+        until = self._clock.monotonic() + deadline_s
         while True:
-            await self.wait_connected(max(until - self.clock.monotonic(), 0.0))
+            await self.wait_connected(max(until - self._clock.monotonic(), 0.0))
             try:
-                return await self.send(action, max(until - self.clock.monotonic(), 0.0))
+                return await self.send(action, max(until - self._clock.monotonic(), 0.0))
             except (ConnectionClosedError, NotConnectedError):
                 continue
 
@@ -245,10 +245,10 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         attempt = 0
         try:
             while not self._stopping:
-                began = self.clock.monotonic()
+                began = self._clock.monotonic()
                 closed = await self._live_once()
                 _log.warning("no AMI connection", reason=closed.reason.value, detail=closed.detail)
-                if self.clock.monotonic() - began > settings.backoff_cap_s:
+                if self._clock.monotonic() - began > settings.backoff_cap_s:
                     attempt = 0
                 if closed.reason is CloseReason.OVERRUN:
                     await self._queue.drained()
@@ -282,7 +282,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         self._is_up = True
         self.last_close = None
         self._metrics.connected.set(1)
-        self._queue.put_link(Connected(self.clock.monotonic(), version))
+        self._queue.put_link(Connected(self._clock.monotonic(), version))
         self._changed.set()
         _log.info("AMI connection up", version=version)
 
@@ -292,7 +292,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         if self._is_up:
             self._is_up = False
             self._metrics.connected.set(0)
-            self._queue.put_link(Disconnected(self.clock.monotonic(), closed.reason, closed.detail))
+            self._queue.put_link(Disconnected(self._clock.monotonic(), closed.reason, closed.detail))
         self._changed.set()
         return closed
 
@@ -327,7 +327,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
             if not self._booted.done():
                 self._booted.set_result(_BOOTED)
             return True
-        return self._queue.put(Received(self.clock.monotonic(), message))
+        return self._queue.put(Received(self._clock.monotonic(), message))
 
     async def _log_in(self, connection: AmiConnection) -> bool:
         """Greeting, login, word of the boot, filters. False, and the connection closed, when one of them fails."""
@@ -376,7 +376,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
     async def _request(
         self, connection: AmiConnection, action: Action, deadline_s: float, action_id: str = ""
     ) -> Reply:
-        began = self.clock.monotonic()
+        began = self._clock.monotonic()
         result = "cancelled"
         try:
             reply = await connection.request(action, action_id or PanoramiskAction.action_id_generator(), deadline_s)
@@ -386,7 +386,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
             raise
         finally:
             self._metrics.actions.labels(action.name, result).inc()
-            self._metrics.action_seconds.labels(action.name).observe(self.clock.monotonic() - began)
+            self._metrics.action_seconds.labels(action.name).observe(self._clock.monotonic() - began)
         return reply
 
     def _not_connected(self) -> NotConnectedError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -221,7 +223,7 @@ async def shared(
         )
         nowhere = SipTrunk(name="nowhere", host="127.0.0.1")
         switch = AsteriskSwitch(
-            client, trunks=(*trunks, nowhere), wall=NumberWall(frozenset({"US"})), registry=registry
+            client, trunks=(*trunks, nowhere), wall=NumberWall(frozenset({"US"})), clock=CLOCK, registry=registry
         )
         made = Exchange(switch, client, instance, carrier, root, block.quarter(3), tmp_path)
         consumer = asyncio.create_task(made.consume())
@@ -237,7 +239,7 @@ async def shared(
 async def registered(instance: Instance) -> None:
     """Wait until the trunk is registered at the carrier."""
     async with asyncio.timeout(10):
-        while "Registered" not in await instance.console("pjsip show registrations"):  # noqa: ASYNC110  # no event tells
+        while "Registered" not in await instance.console("pjsip show registrations"):  # no event tells
             await asyncio.sleep(0.05)
 
 
@@ -274,6 +276,19 @@ async def test_an_asterisk_that_dies_and_comes_back_is_found_again(exchange: Exc
 
     assert up.at > down.at
     assert await exchange.switch.live_channels() == []
+
+
+async def test_an_asterisk_that_stands_still_is_noticed_and_taken_back(exchange: Exchange) -> None:
+    pid = exchange.instance.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        down = await exchange.get(LinkDown)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    await exchange.get(LinkUp, lambda e: e.at > down.at)
+    assert down.reason == CloseReason.PEER_DEAD
 
 
 # --- every behaviour of the carrier -----------------------------------------------------------------------------------

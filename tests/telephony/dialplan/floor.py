@@ -36,7 +36,7 @@ class Exchange:
     async def registered(self) -> None:
         """Wait until the dialer is registered with the carrier and every phone with the dialer."""
         async with asyncio.timeout(DEADLINE_S):
-            while not await self._all_registered():  # noqa: ASYNC110 - another process's state
+            while not await self._all_registered():
                 await asyncio.sleep(0.05)
 
     async def _all_registered(self) -> bool:
@@ -139,5 +139,5 @@ class Floor:
             await instance.console("channel request hangup all")
         async with asyncio.timeout(DEADLINE_S):
             for instance in (self.exchange.dialer, self.exchange.carrier, self.exchange.phones):
-                while await instance.console("core show channels concise"):  # noqa: ASYNC110 - as above
+                while await instance.console("core show channels concise"):
                     await asyncio.sleep(0.05)

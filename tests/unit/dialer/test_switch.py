@@ -78,7 +78,7 @@ async def switch(peer: AmiPeer) -> AsyncIterator[AsteriskSwitch]:
     client = AmiClient(settings, clock=clock, rng=random.Random(1), registry=registry)
     client.connect()
     await client.wait_connected(5)
-    yield AsteriskSwitch(client, trunks=TRUNKS, wall=NumberWall(frozenset({"US"})), registry=registry)
+    yield AsteriskSwitch(client, trunks=TRUNKS, wall=NumberWall(frozenset({"US"})), clock=clock, registry=registry)
     await client.stop()
 
 
