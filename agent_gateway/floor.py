@@ -20,7 +20,7 @@ from typing import Final, Protocol, Self, assert_never
 import structlog
 
 from agent_gateway import agent as lifecycle
-from agent_gateway.agent import Agent, AgentEvent, AgentState, Refusal, Refused
+from agent_gateway.agent import Agent, AgentEvent, AgentState, Refusal, Refused, Wish
 from agent_gateway.disposition import COLLECTIONS, Details, DispositionSet, Recorded
 from agent_gateway.keypad import Command, DispositionKeys, Keypad, press
 from agent_gateway.matching import match
@@ -340,7 +340,7 @@ class Floor:
                 and before.attempt not in attempts
             ):
                 self._apply(before.id, lifecycle.CallOver(before.attempt))
-            if before.leg is not None and before.leg not in legs:
+            if before.leg is not None and before.leg_up and before.leg not in legs:
                 self._leg_ended(before.id, before.leg, deliberate=False)
         for channel in legs.values():
             self._reconcile_leg(channel)
@@ -430,8 +430,13 @@ class Floor:
         if leg in self._dropped_legs or seat is None:
             self._drop(agent, leg)
             return
+        wanted_ready = seat.agent.wish is Wish.READY
+        if seat.agent.leg not in {None, leg} and not seat.agent.leg_up:
+            self._give_up_ringing(seat.agent)
         if not seat.agent.is_signed_in:  # the agent rang in from the phone, or the leg outlived the engine
             self._apply(agent, lifecycle.SignIn(leg, seat.agent.skills))
+            if wanted_ready:
+                self._apply(agent, lifecycle.GoReady())
         if isinstance(self._apply(agent, lifecycle.LegConnected(leg)), Refused) and seat.agent.leg != leg:
             self._drop(agent, leg)
 
@@ -455,9 +460,13 @@ class Floor:
         """The phone has not answered, or could not be rung."""
         now = self.agent(agent)
         if now.leg == leg and not now.leg_up:
-            self._dropped_legs.add(leg)
-            self._order(agent, "hang_up", self._telephony.hang_up(leg))
-            self._apply(agent, lifecycle.LegLost(leg, deliberate=False))
+            self._give_up_ringing(now)
+
+    def _give_up_ringing(self, agent: Agent) -> None:
+        """Stop ringing a phone: it does not answer, or is connected by another leg, perhaps in a conversation."""
+        if agent.leg is not None:
+            self._drop(agent.id, agent.leg)
+            self._apply(agent.id, lifecycle.LegLost(agent.leg, deliberate=False))
 
     def _drop(self, agent: AgentId, leg: LegId) -> None:
         self._dropped_legs.add(leg)

@@ -608,6 +608,25 @@ def test_after_a_restart_bridged_calls_are_adopted() -> None:
     play(scenario)
 
 
+def test_a_screen_that_is_back_before_the_engine_has_looked_around_cuts_no_conversation() -> None:
+    attempt, leg = AttemptId("a" * 32), LegId("1" * 32)
+    channels = [
+        LiveChannel(attempt, None, answered=True, joined_with=leg),
+        LiveChannel(leg, ANN, answered=True, joined_with=attempt),
+    ]
+
+    async def scenario(world: World) -> None:
+        world.switch.deaf_phones.add(ANN)  # the phone is in the call it was in before the restart
+        await world.ready(ANN)
+        ringing = world.floor.agent(ANN).leg
+        world.floor.reconcile(channels)
+        await asyncio.sleep(1)
+        assert (world.state(), world.floor.agent(ANN).leg) == (AgentState.TALKING, leg)
+        assert world.switch.hung_up == [ringing]
+
+    play(scenario)
+
+
 def test_after_a_cut_what_is_gone_from_the_switch_is_gone_from_the_floor() -> None:
     async def scenario(world: World) -> None:
         await world.ready(ANN, BOB)
