@@ -184,7 +184,7 @@ async def shared(
         async with asyncio.timeout(15):
             while not isinstance(await events.get(), LinkUp):
                 pass
-            while "Registered" not in await instance.console("pjsip show registrations"):  # noqa: ASYNC110
+            while "Registered" not in await instance.console("pjsip show registrations"):
                 await asyncio.sleep(0.05)  # no event tells
         await switch.live_channels()
         floor.enrol(ANN, frozenset())
