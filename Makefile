@@ -31,4 +31,11 @@ check: $(VENV)/.ready ## lint, types, import contracts and the fast tests (about
 
 test: check ## everything: check, then real Asterisk and the story
 
-.PHONY: help lock fmt check test
+bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
+	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
+	@nice $(BIN)/python -m benchmarks.pacing.cost
+
+quick full:
+	@:
+
+.PHONY: bench-pacing quick full help lock fmt check test

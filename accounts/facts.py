@@ -1,12 +1,12 @@
 """The facts the gate decides on, read from the store.
 
-Read twice for every call: in bulk when an account is claimed, and again inside the reserving transaction. An attempt
-without an outcome is given as `unknown`, which counts.
+Always read inside the transaction that acts on the decision. An attempt without an outcome is given as `unknown`,
+which counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, and_, bindparam, exists, or_, sel
 from sqlalchemy.engine import Row
 
 from accounts.campaigns import read_settings
-from accounts.model import CampaignSettings, Claim, Mode
+from accounts.model import CampaignSettings, Mode
 from accounts.tables import (
     addresses,
     attempt_outcomes,
@@ -226,18 +226,6 @@ def gather(tx: Connection, about: Context, now: datetime, mode: Mode, *, agent_g
         policy=_policy(settings),
     )
     return Gathered(facts, open_since)
-
-
-def for_claims(
-    tx: Connection, claims: Sequence[Claim], now: datetime, mode: Mode, *, agent_guaranteed: bool
-) -> Sequence[tuple[Claim, law.CallFacts]]:
-    """The facts of claimed accounts, to decide on before reserving (a claim that has moved on is left out)."""
-    found: list[tuple[Claim, law.CallFacts]] = []
-    for held in claims:
-        about = context(tx, held.entry)
-        if about is not None and about.row.phone_id == held.phone:
-            found.append((held, gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed).facts))
-    return found
 
 
 def _rows(tx: Connection, any_there: bool, statement: Executable, keys: Mapping[str, object]) -> Iterable[AnyRow]:

@@ -26,11 +26,13 @@ from accounts.model import (
     CampaignStatus,
     Claim,
     Ending,
+    Mode,
     Refusal,
     RefusalCause,
     Reservation,
     ReserveRequest,
     Ruling,
+    Screened,
 )
 from accounts.moves import move
 from accounts.tables import (
@@ -139,8 +141,7 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
     if about is None:
         return RefusalCause.STALE_CLAIM
     row = about.row
-    still_held = (row.state, row.claimed_by, row.phone_id) == (EntryState.CLAIMED, held.engine, held.phone)
-    if not still_held or row.due_at <= request.now:
+    if not _is_held(about, held, request.now):
         return RefusalCause.STALE_CLAIM
     if row.campaign_status != CampaignStatus.RUNNING:
         return RefusalCause.NOT_RUNNING
@@ -178,18 +179,40 @@ def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, rul
     tx.execute(_TO_DIALING, {"entry": held.entry})
 
 
-def record_blocks(
-    tx: Connection, blocks: Sequence[tuple[Claim, CallFacts, Ruling]], now: datetime
-) -> Sequence[Refusal]:
-    """Move claimed accounts that the gate blocked before reserving, many in one transaction."""
-    refusals: list[Refusal] = []
-    for held, facts, ruling in blocks:
+def screen(
+    tx: Connection,
+    claims: Sequence[Claim],
+    now: datetime,
+    mode: Mode,
+    decide: Callable[[CallFacts], Ruling],
+    *,
+    agent_guaranteed: bool,
+) -> Screened:
+    """Let the gate look at claims before any of them is reserved, and move the blocked ones in one transaction.
+
+    Worth its while where many are blocked: `reserve` would commit for each of them. It reserves nothing; every claim
+    that passes is decided again when it is reserved.
+    """
+    passed: list[Claim] = []
+    refused: list[tuple[Claim, Refusal]] = []
+    for held in claims:
         about = fact_reader.context(tx, held.entry)
-        if about is None or (about.row.state, about.row.claimed_by) != (EntryState.CLAIMED, held.engine):
-            refusals.append(Refusal(RefusalCause.STALE_CLAIM, None))
+        if about is None or not _is_held(about, held, now):
+            refused.append((held, Refusal(RefusalCause.STALE_CLAIM, None)))
+            continue
+        facts = fact_reader.gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed).facts
+        ruling = decide(facts)
+        if ruling.allowed:
+            passed.append(held)
         else:
-            refusals.append(_block(tx, about, facts, ruling, now, new_attempt_id(now)))
-    return refusals
+            refused.append((held, _block(tx, about, facts, ruling, now, new_attempt_id(now))))
+    return Screened(tuple(passed), tuple(refused))
+
+
+def _is_held(about: Context, held: Claim, now: datetime) -> bool:
+    row = about.row
+    same = (row.state, row.claimed_by, row.phone_id) == (EntryState.CLAIMED, held.engine, held.phone)
+    return same and row.due_at > now
 
 
 def _block(

@@ -26,10 +26,10 @@ THETA_LOW: Final = 1e-4
 THETA_HIGH: Final = 0.5
 START_OF_TARGET: Final = 0.8
 """Theta starts at this share of the target."""
-CAUTION: Final = 0.2
-"""Standard deviations of a binomial window kept off its target: 1.64 for 95 %, times an eighth because controlled days
-are far less scattered than binomial ones."""
-MARGIN: Final = 0.0008
+CAUTION: Final = 0.3
+"""Standard deviations of a binomial window kept off its target: 1.64 for 95 %, times 0.18 because controlled days are
+far less scattered than binomial ones. A tenth of a point of the target costs little utilisation."""
+MARGIN: Final = 0.0012
 """Least distance kept from the target of a window."""
 MOST_OF_TARGET: Final = 1.25
 """The aim never exceeds the target by more than this, whatever was saved before."""
