@@ -176,7 +176,9 @@ async def shared(
             phones[name] = await stack.enter_async_context(Softphone(root, settings, folder / name))
         ami = AmiSettings(AMI_USER, instance.ami_secret, port=instance.ports.ami, wanted=WANTED_EVENTS)
         client = AmiClient(ami, clock=CLOCK, rng=random.Random(1), registry=registry)
-        switch = AsteriskSwitch(client, trunks=(trunk,), wall=NumberWall(frozenset({"US"})), registry=registry)
+        switch = AsteriskSwitch(
+            client, trunks=(trunk,), wall=NumberWall(frozenset({"US"})), clock=CLOCK, registry=registry
+        )
         events: asyncio.Queue[SwitchEvent] = asyncio.Queue()
         floor = await stack.enter_async_context(Floor(switch, CLOCK, Journal(), FloorSettings(leg_timeout_s=4.0)))
         consuming = asyncio.create_task(consume(switch, floor, events))
