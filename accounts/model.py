@@ -286,7 +286,8 @@ class Ending:
     Attributes:
         cause: Q.850 cause of the hang-up.
         verdict: the detector's word, with its `verdict_cause`.
-        answered_at, joined_at, ended_at: instants, where they happened.
+        answered_at, treated_at, joined_at, ended_at: instants, where they happened. One who was treated was abandoned,
+            even if a late agent took the call: that is counted from `treated_at`, not from the outcome.
         agent: who spoke with the person.
         bridged_s: seconds bridged with agents, all bridges together.
         announced: whether both heard that the call is recorded; None when unknown.
@@ -299,6 +300,7 @@ class Ending:
     verdict_cause: str | None = None
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    treated_at: datetime | None = None
     joined_at: datetime | None = None
     ended_at: datetime | None = None
     agent: AgentId | None = None

@@ -43,10 +43,13 @@ from domain.telephony import (
 _log = structlog.get_logger(__name__)
 
 WANTED_EVENTS: Final = frozenset(
-    {"OriginateResponse", "Hangup", "UserEvent", "DialState", "BridgeEnter", "BridgeLeave", "DTMFEnd"}
+    {"OriginateResponse", "Hangup", "HangupRequest", "UserEvent", "DialState", "BridgeEnter", "BridgeLeave", "DTMFEnd"}
 )
 """All that is read of Asterisk's events; the codec skips the rest."""
 
+STUCK_AFTER_S: Final = 0.25
+"""From a far end's goodbye to the Hangup, which takes milliseconds. Asterisk loses a goodbye that comes while a bridge
+plays a file to the channel (22.10: the player consumes it and its result is not looked at); the channel would stay."""
 NO_CHANNEL_AFTER_S: Final = 2.0
 """From a failed OriginateResponse to the conclusion that there never was a channel; a Hangup takes milliseconds."""
 
@@ -94,6 +97,7 @@ class SwitchEvents:
         self._bridges: dict[str, list[str]] = {}
         self._joined: dict[AttemptId, tuple[LegId, str]] = {}
         self._failed: dict[str, float] = {}
+        self._leaving: dict[str, float] = {}
         self._gap = True
         self.anomalies = 0
 
@@ -113,8 +117,15 @@ class SwitchEvents:
 
     @property
     def due_at(self) -> float | None:
-        """When `overdue` has something to say, unless a Hangup comes first."""
-        return min(self._failed.values(), default=None)
+        """When `overdue` or `stuck` has something to say, unless a Hangup comes first."""
+        return min([*self._failed.values(), *self._leaving.values()], default=None)
+
+    def stuck(self, now: float) -> list[AttemptId | LegId]:
+        """Channels whose far end has gone and that are still there: they have to be hung up. Each is named once."""
+        late = [name for name, due in self._leaving.items() if due <= now]
+        for name in late:
+            del self._leaving[name]
+        return [AttemptId(name) for name in late]
 
     def overdue(self, now: float) -> list[SwitchEvent]:
         """The ends of orders that failed without ever having a channel."""
@@ -132,6 +143,7 @@ class SwitchEvents:
         """What Asterisk said of orders under way was not heard; `adopt` finds those that became channels."""
         self._channels = {name: channel for name, channel in self._channels.items() if channel.exists}
         self._failed.clear()
+        self._leaving.clear()
         self._gap = True
 
     def adopt(self, listed: Sequence[AmiMessage]) -> list[LiveChannel]:
@@ -202,6 +214,9 @@ class SwitchEvents:
                 return self._key(message, at)
             case "Hangup":
                 return self._hangup(message, at)
+            case "HangupRequest":
+                self._leaving[message.text("Uniqueid")] = at + STUCK_AFTER_S
+                return []
             case "OriginateResponse":
                 self._originate_response(message, at)
                 return []
@@ -308,6 +323,7 @@ class SwitchEvents:
 
     def _hangup(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
         unique = message.text("Uniqueid")
+        self._leaving.pop(unique, None)
         parted = self._part(unique, None, at)
         cause = _integer(message.text("Cause")) or 0
         if unique in self._inbound:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from domain.ids import AgentId
+from pacing.answer_model import AnswerModel
 from pacing.answer_rate import AnswerRate
 from pacing.forecast import (
     AGE_BINS,
@@ -49,6 +50,7 @@ class Experience:
         talk, wrap: how long agents talk and wrap up.
         rings: ring times by route; "" holds all routes together.
         answers: the list's chance that a person answers.
+        accounts: accounts' own chances.
         paces: each agent's own speed.
     """
 
@@ -56,6 +58,7 @@ class Experience:
     wrap: DurationEstimator = field(default_factory=lambda: DurationEstimator(25.0, 1.0))
     rings: dict[str, RingTimes] = field(default_factory=lambda: {"": RingTimes()})
     answers: AnswerRate = field(default_factory=AnswerRate)
+    accounts: AnswerModel = field(default_factory=AnswerModel)
     paces: dict[AgentId, Pace] = field(default_factory=dict)
 
     def handled(self, agent: AgentId, seconds: float) -> None:

