@@ -87,7 +87,7 @@ DEFAULT_RETRY: tuple[RetryRule, ...] = (
     RetryRule(Outcome.BUSY, RetryWait.AFTER, timedelta(minutes=5), limit=8),
     RetryRule(Outcome.SIT, RetryWait.AFTER, next_phone=True, flag_phone=True),
     RetryRule(Outcome.CARRIER_BLOCKED, RetryWait.AFTER, _DAY, limit=3, next_phone=True),
-    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=5), limit=5),
+    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=10)),
     RetryRule(Outcome.UNKNOWN, RetryWait.AFTER, _DAY, limit=3),
 )
 """The shipped table; one rule for every outcome (a test holds that)."""
@@ -120,7 +120,7 @@ class CampaignSettings:
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
         connect_within_s: from verdict to treatment.
-        max_attempts: attempts on one account after which it is exhausted.
+        max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
         national_dnc_file_date: of the registry file the numbers were scrubbed against; telemarketing needs it.
