@@ -61,11 +61,14 @@ def lock_person_then_number(tx: Connection, person: int, number: str) -> None:
 
     The order is fixed, person before number, so that two reservations never wait for each other. On SQLite the whole
     transaction already is alone.
+
+    NO KEY UPDATE: it excludes others like itself, but not the key-share locks that PostgreSQL takes on a person when
+    another transaction writes a row that refers to them (a claim does, and would otherwise deadlock with this).
     """
     if is_sqlite(tx):
         return
-    tx.execute(text("SELECT id FROM persons WHERE id = :person FOR UPDATE"), {"person": person})
-    tx.execute(text("SELECT e164 FROM numbers WHERE e164 = :number FOR UPDATE"), {"number": number})
+    tx.execute(text("SELECT id FROM persons WHERE id = :person FOR NO KEY UPDATE"), {"person": person})
+    tx.execute(text("SELECT e164 FROM numbers WHERE e164 = :number FOR NO KEY UPDATE"), {"number": number})
 
 
 def insert_or_ignore(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -129,6 +132,11 @@ def _id_floor(instant: datetime) -> str:
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
+
+
+def is_worth_repeating(error: DBAPIError) -> bool:
+    """Whether PostgreSQL undid the transaction only because it met another one: a deadlock, a serialization failure."""
+    return getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
 
 
 def plain_error(error: DBAPIError) -> StoreError | None:

@@ -272,6 +272,14 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Screened:
+    """Claims that may be tried now, and those that were moved because the gate blocked them."""
+
+    passed: tuple[Claim, ...]
+    refused: tuple[tuple[Claim, Refusal], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How an attempt ended, as the engine saw it.
 

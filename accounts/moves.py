@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
 from accounts.entries import EntryEvent, EntryState, sources, target
 from accounts.tables import list_entries
@@ -16,7 +17,21 @@ _entries: Final = list_entries.c
 
 def move(tx: Connection, entry: int, event: EntryEvent, **values: object) -> bool:
     """Carry out one event; False when the entry was in no state that knows it, and nothing changed."""
-    return _apply(tx, _entries.id == entry, event, **values) == 1
+    statement = _move_one(event, tuple(values))
+    return (
+        tx.execute(statement, {"entry": entry, **{f"new_{name}": value for name, value in values.items()}}).rowcount
+        == 1
+    )
+
+
+@cache
+def _move_one(event: EntryEvent, names: tuple[str, ...]) -> Update:
+    """Built once for each event and set of columns: reservations are made of these."""
+    return (
+        update(list_entries)
+        .where(_entries.id == bindparam("entry"), _entries.state.in_(sources(event)))
+        .values(state=target(event).value, **{name: bindparam(f"new_{name}") for name in names})
+    )
 
 
 def move_debt(tx: Connection, debt: int, event: EntryEvent, **values: object) -> int:

@@ -67,6 +67,7 @@ persons: Final = Table(
     Column("reference", String(200)),
     Column("name", String(300), nullable=False),
     Column("zone", String(64)),  # IANA; only for parts of the day, never for the law
+    Column("told_by", String(200)),  # the account whose record decides about name and order of phones
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("client_id", "key"),
 )

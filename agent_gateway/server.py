@@ -18,10 +18,11 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from agent_gateway.agent import Agent, AgentState, Cause, Refused
+from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.credentials import NOBODY, CredentialError, matches
 from agent_gateway.disposition import DispositionError
 from agent_gateway.floor import AgentChanged, Floor, FloorEvent, OrderFailed
+from agent_gateway.lifecycle import Refused
 from agent_gateway.protocol import (
     SIZE_LIMIT,
     Bye,
@@ -138,7 +139,7 @@ class _Session:
     shown: AttemptId | None = None
 
 
-class AgentServer:
+class GatewayServer:
     """Screens on one side, the floor on the other."""
 
     def __init__(

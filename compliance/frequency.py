@@ -207,6 +207,13 @@ def in_span(at: datetime, span: Span, zone: str, moment: Moment) -> bool:
             return True
         case SpanKind.ROLLING_HOURS:
             return moment.instant < at + timedelta(hours=span.n)
+        case SpanKind.CALENDAR_DAYS:
+            elapsed = moment.instant - at
+            if elapsed >= timedelta(days=span.n, hours=3):  # whatever the clock did meanwhile
+                return False
+            if elapsed < timedelta(days=span.n - 1, hours=-3):
+                return True
+            return moment.wall(zone).date() < _first_free_day(walltime.wall(at, zone).date(), span)
         case _:
             return moment.wall(zone).date() < _first_free_day(walltime.wall(at, zone).date(), span)
 

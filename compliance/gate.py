@@ -30,7 +30,7 @@ from compliance.facts import (
     Purpose,
     Result,
 )
-from compliance.moment import Block, Moment
+from compliance.moment import Block, Bound, Moment
 from compliance.policy import Policy
 from compliance.reserved import message_blocks
 from compliance.rules import Kind
@@ -38,7 +38,6 @@ from domain.reasons import Reason, ReasonCode
 
 _HORIZON: Final = timedelta(days=400)
 _MOST_LEAPS: Final = 5000
-_COUNTING: Final = frozenset({Kind.FREQUENCY, Kind.COOL_OFF, Kind.MIN_GAP, Kind.DAILY_CAP})
 _DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
 
 
@@ -47,7 +46,7 @@ def decide(facts: CallFacts, policy: Policy) -> Decision:
 
     The same facts and policy give the same decision, bit for bit.
     """
-    moment = _moment(facts, facts.now, policy)
+    moment = moment_at(facts, facts.now, policy)
     blocks = _blocks(moment)
     retry_at = _retry_at(facts, policy, blocks) if blocks else None
     return Decision(
@@ -63,21 +62,38 @@ def decide(facts: CallFacts, policy: Policy) -> Decision:
     )
 
 
-def _moment(facts: CallFacts, instant: datetime, policy: Policy) -> Moment:
+def moment_at(facts: CallFacts, instant: datetime, policy: Policy) -> Moment:
+    """The facts as they stand at an instant; stated places that have ended are gone."""
     stated = tuple(s for s in facts.stated_locations if s.until is None or instant < s.until)
     return Moment(facts, instant, policy.ground(facts, stated), policy.holidays, policy.countries)
 
 
-def _blocks(moment: Moment) -> list[Block]:
-    """Everything that blocks at the moment, in the order of the gate."""
-    blocks: list[Block] = []
+def evaluated(moment: Moment) -> Iterator[tuple[Bound, tuple[Block, ...]]]:
+    """Every rule in force, with what it blocks: what `explain` tells."""
     for bound in moment.ground.rules:
-        rule = bound.rule
-        if rule.effective_from is not None or rule.effective_to is not None:
-            zones = [place.zone for place in bound.places] or moment.zones
-            if not any(rule.in_force(moment.wall(zone).date()) for zone in zones):
-                continue
-        blocks.extend(bound.check(rule, bound.places, moment))
+        if _in_force(bound, moment):
+            yield bound, bound.check(bound.rule, bound.places, moment)
+
+
+def _in_force(bound: Bound, moment: Moment) -> bool:
+    """Whether the rule is in force on the local date of any place it speaks of."""
+    rule = bound.rule
+    if rule.effective_from is None and rule.effective_to is None:
+        return True
+    zones = [place.zone for place in bound.places] or moment.zones
+    return any(rule.in_force(moment.wall(zone).date()) for zone in zones)
+
+
+def _blocks(moment: Moment) -> list[Block]:
+    """Everything that blocks at the moment, in the order of the gate; rules whose facts are absent are not asked."""
+    blocks: list[Block] = []
+    facts = moment.facts
+    absent = {name for name in ("suppressions", "preferences", "emergencies", "history") if not getattr(facts, name)}
+    for bound in moment.ground.rules:
+        if bound.needs in absent:
+            continue
+        if _in_force(bound, moment):
+            blocks.extend(bound.check(bound.rule, bound.places, moment))
     return blocks
 
 
@@ -94,7 +110,7 @@ def _retry_at(facts: CallFacts, policy: Policy, blocks: list[Block]) -> datetime
         if following is None or following - now > _HORIZON:
             return None
         instant = max(following.astimezone(UTC), instant + timedelta(microseconds=1))
-        blocks = _blocks(_moment(facts, instant, policy))
+        blocks = _blocks(moment_at(facts, instant, policy))
         if not blocks:
             return instant
     return None
@@ -130,7 +146,7 @@ def _counted(moment: Moment) -> bool:
     facts = moment.facts
     if facts.party_role is PartyRole.ATTORNEY or moment.direct_consent():
         return False
-    return any(bound.rule.kind in _COUNTING for bound in moment.ground.rules)
+    return moment.ground.counting
 
 
 def _flags(moment: Moment, blocks: list[Block]) -> Iterator[Flag]:
@@ -170,6 +186,8 @@ def _concentrated(moment: Moment) -> bool:
     Comments 14(b)(2)(i)-2 ff. to Regulation F name both, and calls on Sundays, as what can rebut compliance.
     """
     facts = moment.facts
+    if len(facts.history) < 2:
+        return False
     since = moment.instant - timedelta(days=7)
     recent = sorted((e for e in facts.history if e.at > since and _outgoing(e)), key=lambda e: e.at)
     for earlier, later in pairwise(recent):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from compliance import walltime
 from compliance.facts import (
@@ -46,6 +47,8 @@ class Bound:
     check: Check
     places: tuple[Location, ...]
     """One location for each zone, the first that was found."""
+    needs: str | None
+    """The list of facts without which the rule cannot block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,9 @@ class Ground:
     fallback: tuple[Bound, ...]
     """Rules that would be added if a recorded message were played on this live call."""
     announce: bool
+    """A party may be where everyone must agree to a recording."""
+    counting: bool
+    """A rule that counts calls applies."""
 
 
 class Moment:
@@ -70,7 +76,7 @@ class Moment:
     __slots__ = ("_direct", "_walls", "facts", "ground", "holidays", "instant", "packs")
 
     def __init__(
-        self, facts: CallFacts, instant: datetime, ground: Ground, holidays: Holidays, packs: Mapping[str, object]
+        self, facts: CallFacts, instant: datetime, ground: Ground, holidays: Holidays, packs: Mapping[str, PackTerm]
     ) -> None:
         self.facts = facts
         self.instant = instant
@@ -149,6 +155,15 @@ class Moment:
             and event.party_role is not PartyRole.ATTORNEY
             for event in self.facts.history
         )
+
+
+class PackTerm(Protocol):
+    """What the gate asks of the pack of a country."""
+
+    @property
+    def expires(self) -> date | None:
+        """The last local date on which the pack may be used; None: no end."""
+        ...
 
 
 Check = Callable[[Rule, tuple[Location, ...], Moment], tuple[Block, ...]]

@@ -10,7 +10,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -63,6 +63,27 @@ class Pack:
     rules: tuple[Rule, ...]
     digest: str
     customer: bool = False
+    expires: date | None = None
+    loosened: tuple[Loosening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loosening:
+    """A customer's decision to ask less than a presumption or guideline does, under somebody's name.
+
+    Attributes:
+        rule: the id.
+        max: the count allowed instead; None: the rule is off.
+        approved_by: a person, not a department.
+        reason: for the audit.
+    """
+
+    rule: str
+    max: int | None
+    approved_by: str
+    approved_on: date
+    reason: str
+    where: str
 
 
 class Reader:
@@ -370,11 +391,12 @@ def parse_pack(text: str, file: str, known: Known, *, customer: bool = False) ->
     head = Reader(top.table("pack")._table, file, head_lines, head_lines.get("pack", 1))  # own class
     pack_id, country = head.text("id"), head.text("country")
     version, title, reviewed_on = head.text("version"), head.text("title"), head.day("reviewed_on")
+    expires = head.day("expires") if head.has("expires") else None
     head.finish()
     rows = content.get("rule", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise top.error("rule", "rules are written as [[rule]]")
-    if unknown := content.keys() - {"pack", "rule"}:
+    if unknown := content.keys() - {"pack", "rule", *(["loosen"] if customer else [])}:
         raise top.error(min(unknown), "unknown table; look for a misspelling")
     rules = []
     for row, lines in zip(rows, rule_lines, strict=True):
@@ -382,7 +404,57 @@ def parse_pack(text: str, file: str, known: Known, *, customer: bool = False) ->
         rules.append(_rule(Reader(row, file, lines, lines["rule"]), pack_id, country, known))
     refuse_repeated(rules)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Pack(pack_id, country, version, title, tuple(rules), digest, customer)
+    loosened = _loosenings(content.get("loosen", []), file, text)
+    return Pack(pack_id, country, version, title, tuple(rules), digest, customer, expires, loosened)
+
+
+def _loosenings(rows: Any, file: str, text: str) -> tuple[Loosening, ...]:
+    lines = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip() == "[[loosen]]"]
+    if not isinstance(rows, list) or len(rows) != len(lines):
+        raise PolicyError(f"{file}: loosen: written as [[loosen]], a line of its own")
+    found = []
+    for row, line in zip(rows, lines, strict=True):
+        reader = Reader(row, file, {}, line)
+        off = reader.flag("off", default=False)
+        if off is reader.has("max"):
+            raise reader.error("off", "either off = true or a max is expected")
+        loosening = Loosening(
+            rule=reader.text("rule"),
+            max=None if off else reader.whole("max"),
+            approved_by=reader.text("approved_by"),
+            approved_on=reader.day("approved_on"),
+            reason=reader.text("reason"),
+            where=reader.where,
+        )
+        reader.finish()
+        found.append(loosening)
+    return tuple(found)
+
+
+def loosen(rules: Iterable[Rule], loosenings: Iterable[Loosening]) -> list[Rule]:
+    """The rules as a customer's named people loosened them.
+
+    Raises:
+        PolicyError: no such rule, a hard rule, or one without a count that could be raised.
+    """
+    by_id = {loosening.rule: loosening for loosening in loosenings}
+    kept, met = [], set()
+    for rule in rules:
+        loosening = by_id.get(rule.id)
+        if loosening is None:
+            kept.append(rule)
+            continue
+        met.add(rule.id)
+        if rule.severity is Severity.HARD:
+            raise PolicyError(f"{loosening.where}: rule: {rule.id} is hard; nobody can loosen it")
+        if loosening.max is None:
+            continue
+        if not isinstance(rule.params, fr.FrequencyParams) or loosening.max < rule.params.max:
+            raise PolicyError(f"{loosening.where}: max: {rule.id} has no count that this would raise")
+        kept.append(replace(rule, params=replace(rule.params, max=loosening.max)))
+    if unknown := by_id.keys() - met:
+        raise PolicyError(f"{by_id[min(unknown)].where}: rule: there is no rule {min(unknown)}")
+    return kept
 
 
 def refuse_repeated(rules: Iterable[Rule]) -> None:

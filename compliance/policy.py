@@ -22,7 +22,17 @@ from compliance import walltime
 from compliance.facts import Address, CalledNumber, CallFacts, Purpose, StatedLocation, Voice
 from compliance.locations import US_TERRITORIES, Location, NumberPlace, Places, locate, number_class
 from compliance.moment import Bound, Ground
-from compliance.packs import Known, Pack, PolicyError, check_of, parse_pack, read_pack, refuse_repeated
+from compliance.packs import (
+    Known,
+    Loosening,
+    Pack,
+    PolicyError,
+    check_of,
+    loosen,
+    parse_pack,
+    read_pack,
+    refuse_repeated,
+)
 from compliance.rules import Call, Kind, Rule, holds
 from compliance.tables import Holidays, load_holidays, load_places
 
@@ -30,6 +40,17 @@ MINIMUM_TZDATA: Final = "2026f"
 
 _ROUTED_KINDS: Final = frozenset({Kind.NUMBER_CLASS, Kind.COUNTRY, Kind.SUPPRESSION, Kind.MEDIUM, Kind.WORKPLACE})
 """What is still asked of a number that belongs to another country's rules."""
+_COUNTING: Final = frozenset({Kind.FREQUENCY, Kind.COOL_OFF, Kind.MIN_GAP, Kind.DAILY_CAP})
+_NEEDS: Final = {
+    Kind.SUPPRESSION: "suppressions",
+    Kind.MEDIUM: "preferences",
+    Kind.INCONVENIENT_TIME: "preferences",
+    Kind.EMERGENCY: "emergencies",
+    Kind.FREQUENCY: "history",
+    Kind.COOL_OFF: "history",
+    Kind.MIN_GAP: "history",
+    Kind.RESERVED_AGENT: "history",
+}
 _MEMORY: Final = 100_000
 _NOWHERE: Final = frozenset({"AA", "AE", "AP"})
 
@@ -54,6 +75,7 @@ class Policy:
     Attributes:
         name: as `us-2026.11`, for the campaign's country see `name_for`.
         digest: SHA-256 over all packs and tables.
+        loosened: what a customer's named people loosened; for the audit.
         tzdata: version of the time-zone data.
     """
 
@@ -63,19 +85,20 @@ class Policy:
         self.holidays = holidays
         self.tzdata = tz_version
         self.digest = _digest(packs)
-        self.countries: Mapping[str, str] = {
-            pack.country: pack.version for pack in packs if pack.country != "*" and not pack.customer
+        self.countries: Mapping[str, Pack] = {
+            pack.country: pack for pack in packs if pack.country != "*" and not pack.customer
         }
-        self.rules: tuple[Rule, ...] = tuple(
-            sorted((rule for pack in packs for rule in pack.rules), key=lambda rule: (rule.stage, rule.id))
-        )
+        self.loosened: tuple[Loosening, ...] = tuple(item for pack in packs for item in pack.loosened)
+        rules = loosen((rule for pack in packs for rule in pack.rules), self.loosened)
+        self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: (rule.stage, rule.id)))
         self._grounds: dict[_GroundKey, Ground] = {}
 
     def name_for(self, country: str) -> str:
         """Name of the rules for a campaign of the country, as `us-2026.11`."""
         if country == "*":
             return "base-" + next((pack.version for pack in self.packs if pack.country == "*"), "none")
-        return f"{country.lower()}-{self.countries.get(country, 'none')}"
+        pack = self.countries.get(country)
+        return f"{country.lower()}-{pack.version if pack is not None else 'none'}"
 
     def ground(self, facts: CallFacts, stated: tuple[StatedLocation, ...]) -> Ground:
         """Places and rules for this kind of call.
@@ -129,14 +152,15 @@ class Policy:
             fallback = [
                 bound
                 for rule in candidates
-                if rule.when.voice is Voice.PRERECORDED
-                and holds(rule.when, recorded)
+                if holds(rule.when, recorded)
+                and not holds(rule.when, key.call)
                 and (bound := _bind(rule, locations, key))
             ]
         announce = not locations or any(bound.rule.kind is Kind.RECORDING for bound in rules)
         decided = tuple(bound for bound in rules if bound.rule.kind not in {Kind.RECORDING, Kind.CONTENT})
         zones = tuple(dict.fromkeys(location.zone for location in locations))
-        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce)
+        counting = any(bound.rule.kind in _COUNTING for bound in decided)
+        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce, counting)
 
 
 def _at_home(place: NumberPlace, campaign: str) -> bool:
@@ -168,9 +192,8 @@ def _bind(rule: Rule, locations: tuple[Location, ...], key: _GroundKey) -> Bound
     by_zone: dict[str, Location] = {}
     for location in mine:
         by_zone.setdefault(location.zone, location)
-    if rule.kind is Kind.EMERGENCY:
-        return Bound(rule, check_of(rule.kind), tuple(mine))
-    return Bound(rule, check_of(rule.kind), tuple(by_zone.values()))
+    places = mine if rule.kind is Kind.EMERGENCY else by_zone.values()
+    return Bound(rule, check_of(rule.kind), tuple(places), _NEEDS.get(rule.kind))
 
 
 def _digest(packs: Iterable[Pack]) -> str:

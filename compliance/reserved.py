@@ -24,6 +24,10 @@ def check_country(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> 
     campaign = moment.facts.campaign_country
     if campaign not in moment.packs:
         return (Block(ReasonCode.COUNTRY_ROUTE, rule, f"no rules of {campaign} are loaded", None),)
+    expires = moment.packs[campaign].expires
+    if expires is not None and max(moment.days()) > expires:
+        detail = f"the rules of {campaign} expired on {expires}; load newer ones"
+        return (Block(ReasonCode.COUNTRY_ROUTE, rule, detail, None),)
     if not moment.ground.routed:
         return ()
     place = moment.ground.place

@@ -154,7 +154,8 @@ def check_inconvenient(rule: Rule, places: tuple[Location, ...], moment: Moment)
     worst: Block | None = None
     for zone in {place.zone: None for place in places} or {"UTC": None}:
         local = moment.wall(zone)
-        ends = [end for preference in stated if (end := _ends(preference, local)) is not None]
+        guard = moment.facts.policy.close_guard_seconds
+        ends = [end for preference in stated if (end := _ends(preference, local, guard)) is not None]
         if ends:
             until = walltime.until_wall(moment.instant, zone, max(ends))
             if worst is None or (worst.until is not None and until > worst.until):
@@ -165,16 +166,19 @@ def check_inconvenient(rule: Rule, places: tuple[Location, ...], moment: Moment)
     return (worst,) if worst is not None else ()
 
 
-def _ends(preference: Preference, local: datetime) -> datetime | None:
-    """The wall time at which a stated time that covers `local` ends; None where it does not cover it."""
-    for back in (0, 1):
-        day = walltime.midnight(local.date()) - back * walltime.DAY
+def _ends(preference: Preference, local: datetime, guard: int) -> datetime | None:
+    """The wall time at which a stated time that covers `local` ends; None where it does not cover it.
+
+    The guard before a closing hour is kept before a stated time too: the open time closes there.
+    """
+    for shift in (1, 0, -1):
+        day = walltime.midnight(local.date()) + shift * walltime.DAY
         if preference.weekdays and day.weekday() not in preference.weekdays:
             continue
         start = day + timedelta(minutes=preference.start)
         end = day + timedelta(minutes=preference.end)
         if preference.end <= preference.start:
             end += walltime.DAY
-        if start <= local < end:
+        if start - timedelta(seconds=guard) <= local < end:
             return end
     return None

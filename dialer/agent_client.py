@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -61,7 +61,7 @@ class GatewayClient:
         self._connection: ClientConnection | None = None
         self._refs = count(1)
 
-    async def replies(self) -> AsyncIterator[Reply | LinkLost]:
+    async def replies(self) -> AsyncGenerator[Reply | LinkLost, None]:
         """What the gateway says, over any number of connections, until it says goodbye.
 
         Raises:
@@ -70,13 +70,15 @@ class GatewayClient:
         failures = 0
         while True:
             try:
-                async with connect(self._url, open_timeout=5) as connection:
-                    async with contextlib.aclosing(self._session(connection)) as session:
-                        async for reply in session:
-                            failures = 0
-                            yield reply
-                            if isinstance(reply, Bye):
-                                return
+                async with (
+                    connect(self._url, open_timeout=5) as connection,
+                    contextlib.aclosing(self._session(connection)) as session,
+                ):
+                    async for reply in session:
+                        failures = 0
+                        yield reply
+                        if isinstance(reply, Bye):
+                            return
             except (OSError, TimeoutError, ConnectionClosed):
                 pass
             finally:
@@ -96,7 +98,12 @@ class GatewayClient:
             return None
         return ref
 
-    async def _session(self, connection: ClientConnection) -> AsyncIterator[Reply]:
+    async def break_off(self) -> None:
+        """Close the present connection; `replies` opens the next one."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _session(self, connection: ClientConnection) -> AsyncGenerator[Reply, None]:
         sign_in = SignInRequest(
             type="sign_in", version=1, agent=self._credentials.agent, secret=self._credentials.secret
         )

@@ -1,8 +1,8 @@
 """The wiring: the only place that knows every package. Builds a running engine out of settings and parts.
 
-`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together and
-starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo and
-tests is in `Parts`, and in nothing else.
+`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together
+and starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo
+and tests is in `Parts`, and in nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from accounts.facts import Facts
 from accounts.model import Ruling
 from accounts.store import open_store
 from agent_gateway.floor import Floor
-from agent_gateway.server import AgentServer, ServerSettings
+from agent_gateway.server import GatewayServer, ServerSettings
 from dialer import engine_status
 from dialer.agent_directory import AgentDirectory
 from dialer.ami.client import AmiClient, AmiSettings
@@ -174,7 +174,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
         )
         directory = AgentDirectory(parts.state_dir, store)
-        server = AgentServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
+        server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
         port = await stack.enter_async_context(server.running())
         app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

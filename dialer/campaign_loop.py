@@ -74,11 +74,13 @@ class LoopStatus:
     """What the loop is doing, for people.
 
     Attributes:
+        campaign: whose loop, with the settings it works by.
         words: why it dials as it does, or why it does not.
         decision: the last pacing decision, if one was taken.
         live_today, abandoned_today: the count the brake reads.
     """
 
+    campaign: Campaign
     words: str
     decision: PacingDecision | None
     live_today: int
@@ -119,7 +121,7 @@ class CampaignLoop:
 
     def status(self) -> LoopStatus:
         live, abandoned = self.tally.today(self._tools.clock.now())
-        return LoopStatus(self.words, self.decision, live, abandoned)
+        return LoopStatus(self.campaign, self.words, self.decision, live, abandoned)
 
     def update(self, campaign: Campaign) -> None:
         """Take over changed settings."""

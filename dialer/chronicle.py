@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from accounts import dispositions, floor, journal, suppression, tallies
 from accounts.async_store import AsyncStore
@@ -148,6 +149,9 @@ class Chronicle:
                     return
             except StoreError as error:
                 _log.error("cannot be written; tried again", what=write.what, error=str(error))
+            except SQLAlchemyError:
+                _log.exception("refused by the database; not tried again", what=write.what)
+                return
             else:
                 return
             await asyncio.sleep(AGAIN_S)

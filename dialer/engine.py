@@ -194,6 +194,10 @@ class Engine:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
 
+    def trunks(self) -> tuple[Trunk, ...]:
+        """The trunks calls go out by, with what they carry now."""
+        return tuple(self._trunks.values())
+
     async def _beat(self) -> None:
         while True:
             if not self._draining:

@@ -89,6 +89,13 @@ class AsteriskSection(_Section):
     """Path of an Asterisk of your own; empty: the private root, installed once by `dialer asterisk install`."""
     root: Path = Path("/var/cache/fairdial")
     """Folder that holds the private root."""
+    address: str = "127.0.0.1"
+    """Where SIP and media listen; another one only for a trunk or phones beyond this machine."""
+    sip_port: int = Field(default=5160, ge=1024, le=65535)
+    ami_port: int = Field(default=5138, ge=1024, le=65535)
+    http_port: int = Field(default=5188, ge=1024, le=65535)
+    rtp_first: int = Field(default=16000, ge=1024, le=65534)
+    rtp_last: int = Field(default=17999, ge=1025, le=65535)
 
 
 class Settings(BaseSettings):

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -107,19 +108,14 @@ class AutoAgent:
                 match reply:
                     case CallMessage():
                         self._call = reply
-                        self._phase_begins_again()
                     case StateMessage():
                         self._enter(reply)
                     case LinkLost():
-                        self._phase_begins_again()
+                        self._phase = None  # what was about to be said may be lost: plan again when the gateway is back
                     case _:
                         pass
         finally:
             self._stop_waiting()
-
-    def _phase_begins_again(self) -> None:
-        if self._phase is not None and self._phase[0] is not AgentState.WRAP_UP:
-            self._phase = None
 
     def _enter(self, now: StateMessage) -> None:
         phase = (now.state, now.reason, now.attempt)
@@ -131,17 +127,16 @@ class AutoAgent:
         if planned is not None:
             self._next = asyncio.create_task(self._later(*planned))
 
-    def _plan(self, now: StateMessage) -> tuple[float, Request] | None:
+    def _plan(self, now: StateMessage) -> tuple[float, Callable[[], Request | None]] | None:
         match now.state:
             case AgentState.PAUSED if now.wish is not Wish.READY:
-                return 0.0, ReadyRequest(type="ready")
+                return 0.0, _ready
             case AgentState.OFFLINE if now.reason != Cause.SIGNED_OUT:
-                return _RETRY_READY_S, ReadyRequest(type="ready")
+                return _RETRY_READY_S, _ready
             case AgentState.TALKING if self._random.random() < self._habits.hangs_up:
-                return self._lognormal(self._habits.talk_mean_s), HangUpRequest(type="hang_up")
+                return self._lognormal(self._habits.talk_mean_s), _hang_up
             case AgentState.WRAP_UP if self._random.random() >= self._habits.says_nothing:
-                request = self._disposition(now.calendar)
-                return None if request is None else (self._lognormal(self._habits.wrap_mean_s), request)
+                return self._lognormal(self._habits.wrap_mean_s), partial(self._disposition, now.calendar)
             case _:
                 return None
 
@@ -168,11 +163,21 @@ class AutoAgent:
         variance = math.log1p(self._habits.talk_cv**2)
         return self._random.lognormvariate(math.log(mean_s) - variance / 2, math.sqrt(variance))
 
-    async def _later(self, seconds: float, request: Request) -> None:
+    async def _later(self, seconds: float, request: Callable[[], Request | None]) -> None:
         await asyncio.sleep(seconds)
-        await self._client.send(request)
+        made = request()
+        if made is not None:
+            await self._client.send(made)
 
     def _stop_waiting(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+
+
+def _ready() -> ReadyRequest:
+    return ReadyRequest(type="ready")
+
+
+def _hang_up() -> HangUpRequest:
+    return HangUpRequest(type="hang_up")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,9 @@ from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 from domain.telephony import RecordingMode, Treatment
 
-NOON = datetime(2026, 12, 1, 15, tzinfo=UTC)
+from . import postgres
+from .constants import NOON
+
 CALLER_ID = PhoneNumber("+12125550100")
 SETTINGS = CampaignSettings(
     purpose="debt_third_party",
@@ -59,6 +61,11 @@ class Floor:
     client: int
     list_id: ListId
     now: datetime = NOON
+
+    @property
+    def url(self) -> str:
+        address = self.store.url
+        return str(address.database) if address.get_backend_name() == "sqlite" else address.render_as_string()
 
     def later(self, **span: float) -> datetime:
         self.now += timedelta(**span)
@@ -106,9 +113,27 @@ class Floor:
         return cls(store, campaign, client, store.write(campaigns.list_id, campaign, "first", NOON))
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    folder = postgres.binaries()
+    if folder is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt install postgresql)")
+    with postgres.running(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store, on each of the two databases."""
+    if request.param == "sqlite":
+        return str(tmp_path / "accounts.db")
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    return server.new_database()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(tmp_path / "accounts.db", NOON)
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url, NOON)
     yield opened
     opened.close()
 

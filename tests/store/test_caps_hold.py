@@ -52,7 +52,7 @@ def test_engines_that_race_for_one_person_or_number_do_not_pass_the_cap(floor: F
         same = {"reference": "P1"} if shared == "person" else {"phones": (SHARED,)}
         floor.account(n, **same)
     held = floor.claims(20)
-    stores = [open_store(floor.store.url.render_as_string(hide_password=False), NOON) for _ in range(4)]
+    stores = [open_store(floor.url, NOON) for _ in range(4)]
     gate = Barrier(4)
 
     def dial(store: Store, mine: list[Claim]) -> int:
@@ -98,7 +98,7 @@ os.kill(os.getpid(), 9)
 
 def test_a_process_killed_between_reservation_and_outcome_has_counted(floor: Floor) -> None:
     floor.account(1)
-    url = floor.store.url.render_as_string(hide_password=False)
+    url = floor.url
     child = subprocess.run([sys.executable, "-c", CHILD, url, CALLER_ID.e164, NOON.isoformat()], check=False)
     assert child.returncode == -9
     assert number_of_attempts(floor.store) == 1

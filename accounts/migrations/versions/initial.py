@@ -282,6 +282,7 @@ def _persons() -> None:
         sa.Column("reference", sa.String(length=200), nullable=True),
         sa.Column("name", sa.String(length=300), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=True),
+        sa.Column("told_by", sa.String(length=200), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_persons_client_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persons")),

@@ -36,7 +36,7 @@ class Exchange:
     async def registered(self) -> None:
         """Wait until the dialer is registered with the carrier and every phone with the dialer."""
         async with asyncio.timeout(DEADLINE_S):
-            while not await self._all_registered():  # noqa: ASYNC110 - another process's state
+            while not await self._all_registered():
                 await asyncio.sleep(0.05)
 
     async def _all_registered(self) -> bool:
@@ -94,6 +94,16 @@ class Floor:
 
     async def redirect(self, channel: str, context: str, extension: str = "s") -> None:
         await self.dialer.send("Redirect", Channel=channel, Context=context, Exten=extension, Priority="1")
+        async with asyncio.timeout(DEADLINE_S):  # Asterisk refuses a second Redirect while the first is under way
+            while await self._context_of(channel) not in {context, ""}:
+                await asyncio.sleep(0.01)
+
+    async def _context_of(self, channel: str) -> str:
+        """Where in the dialplan a channel of the dialer's is; empty when it is gone."""
+        mark = len(self.dialer.events)
+        await self.dialer.send("CoreShowChannels")
+        await self.dialer.until(mark=mark, Event="CoreShowChannelsComplete")
+        return next((event["Context"] for event in self.dialer.events[mark:] if event["Uniqueid"] == channel), "")
 
     async def join(self, attempt: str, leg: str) -> Event:
         """Join and wait until both are in one bridge."""
@@ -139,5 +149,5 @@ class Floor:
             await instance.console("channel request hangup all")
         async with asyncio.timeout(DEADLINE_S):
             for instance in (self.exchange.dialer, self.exchange.carrier, self.exchange.phones):
-                while await instance.console("core show channels concise"):  # noqa: ASYNC110 - as above
+                while await instance.console("core show channels concise"):
                     await asyncio.sleep(0.05)

@@ -61,6 +61,46 @@ async def test_the_recording_holds_the_bridge_from_the_announcement_on_one_party
     assert tone_db(heard[-RATE:], CUSTOMER_HZ) < -60
 
 
+async def test_a_join_that_failed_does_not_use_up_the_announcement(floor: Floor) -> None:
+    lost, other = await floor.agent("alice"), await floor.agent("bob")
+    await floor.hang_up(lost)
+    attempt = await floor.call("+12025550101", FD_RECORDING="announce_then_record")
+    await floor.verdict(attempt)
+    await floor.redirect(attempt, "fd-connect", lost)
+    await talk(floor, attempt, other)
+    _, heard = stereo(floor.recording(attempt))
+    assert likeness(heard, sound(floor.exchange.dialer.place.sounds / "recording.wav"))[0] > 0.9
+
+
+async def test_a_person_the_engine_holds_keeps_the_recording_and_frees_the_agent(floor: Floor) -> None:
+    leg = await floor.agent("alice")
+    attempt = await floor.call("+12025550101", FD_RECORDING="record", FD_AMD="1")
+    await floor.verdict(attempt)
+    first = await floor.join(attempt, leg)
+    await floor.carrier.until(UserEvent="Marked")
+    mark = len(floor.dialer.events)
+    await floor.redirect(attempt, "fd-hold")
+    held = await floor.dialer.until(mark=mark, Event="BridgeLeave", Uniqueid=attempt)
+    await floor.dialer.until(mark=mark, Event="BridgeLeave", Uniqueid=leg)
+    seconds = held.at - first.at + await talk(floor, attempt, leg)
+    said, _ = stereo(floor.recording(attempt))
+    assert len(said) / RATE == pytest.approx(seconds, abs=0.2)
+
+
+async def test_the_announcement_is_made_once_though_the_agent_changes(floor: Floor) -> None:
+    first, second = await floor.agent("alice"), await floor.agent("bob")
+    attempt = await floor.call("+12025550101", FD_RECORDING="announce_then_record")
+    await floor.verdict(attempt)
+    await floor.join(attempt, first)
+    await floor.carrier.until(UserEvent="Marked")
+    await floor.redirect(attempt, "fd-hold")
+    await talk(floor, attempt, second)
+    _, heard = stereo(floor.recording(attempt))
+    announcement = sound(floor.exchange.dialer.place.sounds / "recording.wav")
+    assert likeness(heard, announcement)[0] > 0.9
+    assert likeness(heard[RATE * 2 :], announcement)[0] < 0.5
+
+
 async def test_the_agent_hears_the_announcement_too(floor: Floor, tmp_path: Path) -> None:
     heard = tmp_path / "heard.sln"
     leg = await floor.agent("alice")

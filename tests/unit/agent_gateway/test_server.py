@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from agent_gateway.agent import AgentState, Cause
 from agent_gateway.credentials import hash_secret
 from agent_gateway.floor import CallTerms, Floor, StateInterval
-from agent_gateway.server import AgentRecord, AgentServer, CallSummary, ServerSettings
+from agent_gateway.server import AgentRecord, CallSummary, GatewayServer, ServerSettings
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from domain.clock import SystemClock
 from domain.ids import AgentId, AttemptId
@@ -93,7 +93,7 @@ async def gateway(settings: ServerSettings = SETTINGS) -> AsyncIterator[Gateway]
                 answered.set()
 
     async with Floor(switch, clock, Journal()) as floor:
-        server = AgentServer(floor, Directory(), summary_of, clock, settings)
+        server = GatewayServer(floor, Directory(), summary_of, clock, settings)
         pumping = asyncio.create_task(pump(floor))
         async with server.running() as port:
             yield Gateway(switch, floor, port, answered)
