@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -199,3 +201,8 @@ def test_binomial_bounds_agree_with_known_values() -> None:
     assert lower_bound(0, 50) == 0.0
     low, high = binomial_interval(5, 100)
     assert (low, high) == (pytest.approx(0.01643, abs=2e-4), pytest.approx(0.11284, abs=2e-4))
+
+
+@pytest.mark.parametrize("path", sorted(Path("benchmarks/pacing/workloads").glob("*.json")), ids=lambda path: path.stem)
+def test_every_workload_file_that_ships_can_be_read(path: Path) -> None:
+    assert parse(json.loads(path.read_text(encoding="utf-8"))).name == path.stem
