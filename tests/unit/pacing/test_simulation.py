@@ -203,6 +203,10 @@ def test_binomial_bounds_agree_with_known_values() -> None:
     assert (low, high) == (pytest.approx(0.01643, abs=2e-4), pytest.approx(0.11284, abs=2e-4))
 
 
-@pytest.mark.parametrize("path", sorted(Path("benchmarks/pacing/workloads").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[3] / "benchmarks/pacing/workloads").glob("*.json")),
+    ids=lambda path: path.stem,
+)
 def test_every_workload_file_that_ships_can_be_read(path: Path) -> None:
     assert parse(json.loads(path.read_text(encoding="utf-8"))).name == path.stem
