@@ -9,9 +9,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {
-    "domain", "accounts", "compliance", "pacing", "agent_gateway", "recordings", "reports", "dialer", "asterisk_conf", "web",
-}  # fmt: skip
+PACKAGES = set(["domain", "accounts", "compliance", "pacing", "agent_gateway", "recordings", "reports", "dialer", "asterisk_conf", "web"])
 TEST_MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))
 FORBIDDEN = {"utils", "helpers", "common", "core"}
 MODULES = sorted(path.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
