@@ -33,7 +33,7 @@ class Effort:
     halvings: int
 
 
-QUICK_EFFORT = Effort(production=5000, search=1500, final=4000, halvings=5)
+QUICK_EFFORT = Effort(production=3000, search=800, final=2500, halvings=4)
 FULL_EFFORT = Effort(production=20000, search=4000, final=12000, halvings=6)
 
 
@@ -99,7 +99,11 @@ def main() -> int:
         kept.unlink(missing_ok=True)
     results = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     known = {(result["cell"], result["column"]) for result in results}
-    columns: list[tuple[str, Family | None]] = [("day", None), ("free", None), *((peer.name, peer) for peer in peers)]
+    columns: list[tuple[str, Family | None]] = [
+        ("day", None),
+        *(() if quick else (("free", None),)),
+        *((peer.name, peer) for peer in peers),
+    ]
     todo = [(cell, name, peer) for cell in cells for name, peer in columns if (cell.name, name) not in known]
     with ProcessPoolExecutor(options.processes) as pool, kept.open("a", encoding="utf-8") as file:
         futures = [pool.submit(job, cell, name, peer, effort) for cell, name, peer in todo]

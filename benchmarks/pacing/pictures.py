@@ -19,7 +19,7 @@ OUT = Path("docs/explanation/pictures")
 
 def teams() -> str:
     """How busy teams of several sizes can be kept, dialing one by one and predicting."""
-    sizes = (3, 5, 10, 25, 50)
+    sizes = (3, 5, 10, 25)
     curves = []
     for name, policy in (
         ("predictive, at most 3 % abandoned", "predictive"),
@@ -27,7 +27,7 @@ def teams() -> str:
     ):
         points = []
         for i, n in enumerate(sizes):
-            load = parse(standard_document(n, 0.25, 60, hours=4 if n < 25 else 2))
+            load = parse(standard_document(n, 0.25, 60, hours=3 if n < 25 else 1))
             report = World(load, policy_named(policy), 77).run().report()
             points.append((float(i), float(str(report["utilisation"]))))
         curves.append(Curve(name, tuple(points)))

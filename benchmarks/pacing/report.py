@@ -37,7 +37,8 @@ def table(cells: Sequence[Cell], results: Sequence[Result]) -> str:
         day, free = _figure(results, cell, "day"), _figure(results, cell, "free")
         rivals = [found for name in peers if (found := _figure(results, cell, name)) and found[1] <= 0.0335]
         best = max((busy for busy, _ in rivals), default=None)
-        lead = "–" if best is None or free is None else f"{100 * (free[0] - best):+.1f}"
+        own = free or day
+        lead = "–" if best is None or own is None else f"{100 * (own[0] - best):+.1f}"
         met = "–" if day is None else "yes" if day[0] >= cell.target - cell.gate and day[1] <= 0.0315 else "no"
         peers_shown = [_show(_figure(results, cell, name)) for name in peers]
         rows.append(
@@ -55,9 +56,10 @@ def _summary(cells: Sequence[Cell], results: Sequence[Result]) -> str:
     lines.append(f"* Gate (utilisation near the goal, at most 3.15 % abandoned, day held): {met} of {len(day)} floors.")
     for peer in _columns(results):
         gaps = [
-            free[0] - found[0]
+            own[0] - found[0]
             for cell in cells
-            if (found := _figure(results, cell, peer)) and (free := _figure(results, cell, "free"))
+            if (found := _figure(results, cell, peer))
+            and (own := _figure(results, cell, "free") or _figure(results, cell, "day"))
         ]
         if gaps:
             lines.append(
