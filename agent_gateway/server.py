@@ -18,10 +18,11 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from agent_gateway.agent import Agent, AgentState, Cause, Refused
+from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.credentials import NOBODY, CredentialError, matches
 from agent_gateway.disposition import DispositionError
 from agent_gateway.floor import AgentChanged, Floor, FloorEvent, OrderFailed
+from agent_gateway.lifecycle import Refused
 from agent_gateway.protocol import (
     SIZE_LIMIT,
     Bye,

@@ -13,10 +13,13 @@ from accounts import campaigns, suppression
 from accounts.importing.load import ImportPlan, load
 from accounts.importing.preview import preview
 from compliance.facts import SuppressionKind
-from dialer import campaign_cli, simulate_cli
+from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli
 from dialer import settings as settings_file
+from dialer.agent_terminal import agent
+from dialer.asterisk import cli as asterisk_cli
 from dialer.command_line import console, fail, opened_store, run_reporting_errors
 from dialer.demo.cli import demo
+from dialer.doctor import doctor
 from dialer.stop_switch import StopSwitch
 from domain import phone
 from domain.clock import SystemClock
@@ -28,8 +31,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(campaign_cli.app, name="campaign")
+app.add_typer(run_cli.agents_app, name="agents")
+app.add_typer(asterisk_cli.app, name="asterisk")
+app.add_typer(compliance_cli.app, name="compliance")
 app.add_typer(simulate_cli.app, name="simulate")
 app.command()(demo)
+app.command()(run_cli.run)
+app.command()(agent)
+app.command()(doctor)
 
 
 @app.command("import")

@@ -176,7 +176,9 @@ async def shared(
             phones[name] = await stack.enter_async_context(Softphone(root, settings, folder / name))
         ami = AmiSettings(AMI_USER, instance.ami_secret, port=instance.ports.ami, wanted=WANTED_EVENTS)
         client = AmiClient(ami, clock=CLOCK, rng=random.Random(1), registry=registry)
-        switch = AsteriskSwitch(client, trunks=(trunk,), wall=NumberWall(frozenset({"US"})), registry=registry)
+        switch = AsteriskSwitch(
+            client, trunks=(trunk,), wall=NumberWall(frozenset({"US"})), clock=CLOCK, registry=registry
+        )
         events: asyncio.Queue[SwitchEvent] = asyncio.Queue()
         floor = await stack.enter_async_context(Floor(switch, CLOCK, Journal(), FloorSettings(leg_timeout_s=4.0)))
         consuming = asyncio.create_task(consume(switch, floor, events))
@@ -184,7 +186,7 @@ async def shared(
         async with asyncio.timeout(15):
             while not isinstance(await events.get(), LinkUp):
                 pass
-            while "Registered" not in await instance.console("pjsip show registrations"):  # noqa: ASYNC110
+            while "Registered" not in await instance.console("pjsip show registrations"):
                 await asyncio.sleep(0.05)  # no event tells
         await switch.live_channels()
         floor.enrol(ANN, frozenset())

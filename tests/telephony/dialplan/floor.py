@@ -94,6 +94,16 @@ class Floor:
 
     async def redirect(self, channel: str, context: str, extension: str = "s") -> None:
         await self.dialer.send("Redirect", Channel=channel, Context=context, Exten=extension, Priority="1")
+        async with asyncio.timeout(DEADLINE_S):  # Asterisk refuses a second Redirect while the first is under way
+            while await self._context_of(channel) not in {context, ""}:
+                await asyncio.sleep(0.01)
+
+    async def _context_of(self, channel: str) -> str:
+        """Where in the dialplan a channel of the dialer's is; empty when it is gone."""
+        mark = len(self.dialer.events)
+        await self.dialer.send("CoreShowChannels")
+        await self.dialer.until(mark=mark, Event="CoreShowChannelsComplete")
+        return next((event["Context"] for event in self.dialer.events[mark:] if event["Uniqueid"] == channel), "")
 
     async def join(self, attempt: str, leg: str) -> Event:
         """Join and wait until both are in one bridge."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_gateway.agent import Agent, AgentState, Cause, Refusal, Refused
+from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.disposition import Details, DispositionError, Need
 from agent_gateway.floor import (
     CallOrphaned,
@@ -25,6 +25,7 @@ from agent_gateway.floor import (
     ReservationLost,
     StateInterval,
 )
+from agent_gateway.lifecycle import Refusal, Refused
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from dialer.testing.virtual_time import VirtualClock
