@@ -38,12 +38,12 @@ def test_no_step_of_a_shift_keeps_the_loop(tmp_path, steps, mode):
 
     async def scenario(w: World):
         steps.clear()  # the world's making is not the engine's work
-        await w.until_finished(150)
+        await w.until_finished(60)
 
     def far_end(_number):
         return rng.choice([Script(ring_s=rng.uniform(2, 20), talk_s=rng.uniform(5, 60)), NOBODY])
 
-    setup = Setup(tmp_path, settings(mode=mode, ratio=2.0), agents=20, accounts=200, script_for=far_end)
+    setup = Setup(tmp_path, settings(mode=mode, ratio=2.0), agents=10, accounts=80, script_for=far_end)
     world.run(setup, scenario)
     assert len(steps) > 1000
     assert max(steps) <= LATE_S
