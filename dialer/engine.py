@@ -190,6 +190,16 @@ class Engine:
         """No call is alive and nothing waits to be written."""
         return not self._calls and not self._writes_waiting
 
+    @property
+    def draining(self) -> bool:
+        """Whether the engine has been told to place no more calls."""
+        return self._draining
+
+    @property
+    def writes_waiting(self) -> int:
+        """Outcomes that are not written yet; while there is one, no call is placed."""
+        return self._writes_waiting
+
     def status(self) -> dict[CampaignId, LoopStatus]:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
