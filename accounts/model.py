@@ -117,6 +117,7 @@ class CampaignSettings:
         creditor: name of the client on whose behalf calls are made.
         caller_ids: owned numbers, E.164.
         trunk: name of the trunk in settings.
+        failover: further trunks, in order, for calls that the one before refused before any ringing.
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
         connect_within_s: from verdict to treatment.
@@ -147,9 +148,15 @@ class CampaignSettings:
     subject: str | None = None
     zone: str = "America/New_York"
     skills: tuple[str, ...] = ()
+    failover: tuple[str, ...] = ()
     limits: Limits = Limits()
     national_dnc_file_date: date | None = None
     retry: tuple[RetryRule, ...] = DEFAULT_RETRY
+
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """All trunks of the campaign, best first."""
+        return (self.trunk, *self.failover)
 
     def rule_for(self, outcome: Outcome) -> RetryRule:
         """The campaign's rule for an outcome, or the shipped one where its table has none."""
