@@ -28,6 +28,7 @@ class Made:
     account: str
     number: PhoneNumber
     caller_id: PhoneNumber
+    trunk: str
     reserved_at: datetime
 
 
@@ -44,6 +45,7 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
             debts.c.account,
             attempts.c.number,
             attempts.c.caller_id,
+            attempts.c.trunk,
             attempts.c.reserved_at,
         )
         .join_from(attempts, campaigns, attempts.c.campaign_id == campaigns.c.id)
@@ -59,6 +61,7 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
         row.account,
         PhoneNumber(row.number),
         PhoneNumber(row.caller_id),
+        row.trunk,
         row.reserved_at,
     )
 

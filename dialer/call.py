@@ -172,6 +172,7 @@ class CallRecord:
         parted_at: when the last bridge ended.
         talk_s: seconds in a bridge, completed bridges only.
         rang_out: it was released by us because it had rung long enough, and for no other reason.
+        unheard: part of the call happened while the switch could not be heard; instants and `talk_s` are no measures.
     """
 
     state: CallState = CallState.RESERVED
@@ -196,6 +197,7 @@ class CallRecord:
     cause: int | None = None
     sip_status: int | None = None
     was_ringing: bool = False
+    unheard: bool = False
 
     @property
     def treated(self) -> bool:
