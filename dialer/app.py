@@ -202,7 +202,13 @@ class _Recordings:
         expected = self._expected(finished)
         announced = finished.order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
         self._capture.submit(
-            FinishedCall(finished.attempt, finished.record.talk_s, announced, expected.voices, expected.tones)
+            FinishedCall(
+                finished.attempt,
+                None if finished.record.unheard else finished.record.talk_s,
+                None if finished.record.unheard else announced,
+                expected.voices,
+                expected.tones,
+            )
         )
 
 
