@@ -24,8 +24,9 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16000",
 )
+_WRITER_CACHE_KIB: Final = 16_000
+_READER_CACHE_KIB: Final = 4_000
 
 
 def make_engine(url: URL, *, writer: bool) -> Engine:
@@ -42,7 +43,8 @@ def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by `begin` below, not guessed by the driver
-        for pragma in _SQLITE_PRAGMAS:
+        cache = _WRITER_CACHE_KIB if writer else _READER_CACHE_KIB
+        for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA cache_size = -{cache}"):
             connection.execute(pragma).close()
 
     @event.listens_for(engine, "begin")

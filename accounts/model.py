@@ -87,7 +87,7 @@ DEFAULT_RETRY: tuple[RetryRule, ...] = (
     RetryRule(Outcome.BUSY, RetryWait.AFTER, timedelta(minutes=5), limit=8),
     RetryRule(Outcome.SIT, RetryWait.AFTER, next_phone=True, flag_phone=True),
     RetryRule(Outcome.CARRIER_BLOCKED, RetryWait.AFTER, _DAY, limit=3, next_phone=True),
-    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=5), limit=5),
+    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=10)),
     RetryRule(Outcome.UNKNOWN, RetryWait.AFTER, _DAY, limit=3),
 )
 """The shipped table; one rule for every outcome (a test holds that)."""
@@ -121,7 +121,7 @@ class CampaignSettings:
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
         connect_within_s: from verdict to treatment.
-        max_attempts: attempts on one account after which it is exhausted.
+        max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
         national_dnc_file_date: of the registry file the numbers were scrubbed against; telemarketing needs it.
@@ -293,7 +293,8 @@ class Ending:
     Attributes:
         cause: Q.850 cause of the hang-up.
         verdict: the detector's word, with its `verdict_cause`.
-        answered_at, joined_at, ended_at: instants, where they happened.
+        answered_at, treated_at, joined_at, ended_at: instants, where they happened. One who was treated was abandoned,
+            even if a late agent took the call: that is counted from `treated_at`, not from the outcome.
         agent: who spoke with the person.
         bridged_s: seconds bridged with agents, all bridges together.
         announced: whether both heard that the call is recorded; None when unknown.
@@ -306,6 +307,7 @@ class Ending:
     verdict_cause: str | None = None
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    treated_at: datetime | None = None
     joined_at: datetime | None = None
     ended_at: datetime | None = None
     agent: AgentId | None = None

@@ -315,6 +315,7 @@ attempt_outcomes: Final = Table(
     Column("verdict_cause", String(60)),
     Column("rang_at", Instant),
     Column("answered_at", Instant),
+    Column("treated_at", Instant),
     Column("joined_at", Instant),
     Column("ended_at", Instant),
     Column("agent_id", String(64)),

@@ -324,7 +324,7 @@ class Engine:
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
-        await self._write_outcome(order.attempt, self._ending(record, outcome))
+        await self._write_outcome(order.attempt, self._ending(order, record, outcome))
         order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
@@ -358,7 +358,8 @@ class Engine:
         if sip_status == OVERLOADED and not rang:
             trunk.overloaded(self._clock.monotonic())
 
-    def _ending(self, record: CallRecord, outcome: Outcome) -> Ending:
+    def _ending(self, order: Origination, record: CallRecord, outcome: Outcome) -> Ending:
+        recorded = record.joined_at is not None and order.recording is not RecordingMode.OFF
         return Ending(
             outcome=outcome,
             cause=record.cause,
@@ -367,9 +368,12 @@ class Engine:
             verdict_cause=record.verdict_cause or None,
             rang_at=self._calendar(record.rang_at),
             answered_at=self._calendar(record.answered_at),
+            treated_at=self._calendar(record.treated_at),
             joined_at=self._calendar(record.joined_at),
             ended_at=self._calendar(record.ended_at),
             agent=record.agent,
+            bridged_s=record.talk_s,
+            announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
         )
 
     async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:

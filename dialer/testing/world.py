@@ -170,9 +170,12 @@ async def _run(setup: Setup, scenario: Callable[[World], Coroutine[None, None, T
         campaign = await store.write(load, setup, clock.now())
         switch, stop_switch, seen = SimulatedSwitch(setup.script_for, clock), StopSwitch(setup.folder), Witness()
         async with Floor(switch, clock, seen) as floor:
-            trunk = Trunk(TrunkLimits("carrier", setup.channels, setup.calls_per_second), clock.monotonic())
+            trunks = [
+                Trunk(TrunkLimits(name, setup.channels, setup.calls_per_second), clock.monotonic())
+                for name in setup.settings.trunks
+            ]
             engine = Engine(
-                store, switch, floor, [trunk], clock, stop_switch, setup.decide, seen, seen, seen, name="test"
+                store, switch, floor, trunks, clock, stop_switch, setup.decide, seen, seen, seen, name="test"
             )
             running = asyncio.create_task(engine.run())
             try:

@@ -81,6 +81,7 @@ def _attempt_outcomes() -> None:
         sa.Column("verdict_cause", sa.String(length=60), nullable=True),
         sa.Column("rang_at", Instant(), nullable=True),
         sa.Column("answered_at", Instant(), nullable=True),
+        sa.Column("treated_at", Instant(), nullable=True),
         sa.Column("joined_at", Instant(), nullable=True),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("agent_id", sa.String(length=64), nullable=True),
