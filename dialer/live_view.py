@@ -290,7 +290,7 @@ def _machinery(snapshot: LiveSnapshot) -> Table:
             Text(f"{trunk.in_use} of {trunk.channels} channels", style="yellow" if full else ""),
         )
         if trunk.trouble:
-            table.add_row("", Text(printable(trunk.trouble), style="bold red"))
+            table.add_row("", printable(trunk.trouble), style="bold red")
     table.add_row("recordings", Text(f"{snapshot.recordings_waiting} to finish"))
     if snapshot.recordings_kept:
         table.add_row("", Text(f"{snapshot.recordings_kept} cannot be stored: see the log", style="bold red"))

@@ -361,7 +361,7 @@ class SwitchEvents:
             return [*parted, LegEnded(LegId(unique), channel.agent, at, cause)]
         rang = bool(channel.rang) and not channel.answered
         ringing = rang or message.text("ChannelStateDesc") == "Ringing"
-        sip_status = _sip_status(message.text("TechCause"))
+        sip_status = status_in(message.text("TechCause"))
         return [*parted, Ended(AttemptId(unique), at, cause, sip_status, was_ringing=ringing)]
 
     def _originate_response(self, message: AmiMessage, at: float) -> None:
@@ -416,7 +416,7 @@ def _integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
-def _sip_status(tech_cause: str) -> int | None:
+def status_in(tech_cause: str) -> int | None:
     """The SIP status in Hangup's TechCause: `486`, or `SIP 486 Busy Here`."""
     status = next((n for word in tech_cause.split() if (n := _integer(word)) is not None), None)
     return status if status is not None and 300 <= status <= 699 else None

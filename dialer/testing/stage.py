@@ -6,7 +6,7 @@ The demo, the story and the telephony tests play on it; what they play is theirs
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,10 @@ AGENT_TONES_HZ: Final = (410, 430, 450, 470, 3010, 3030, 3050, 3070)
 """Marking tones of the agents: none is a multiple of 20, so that no person of the carrier has the same."""
 TONE_IN_BRIDGE_S: Final = 5.0
 """From this length of bridge on, a person has begun the marking tone and sent it long enough to be measured."""
+
+
+Others = Callable[[Carrier], Sequence[SipTrunk]]
+"""Trunks beside the carrier's own; asked when the carrier runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,13 @@ class Stage:
 
 @asynccontextmanager
 async def raised(
-    folder: Path, root: PrivateRoot, agents: Sequence[str], *, seed: int = 1, clips: Path | None = None, others: Sequence[SipTrunk] = ()
+    folder: Path,
+    root: PrivateRoot,
+    agents: Sequence[str],
+    *,
+    seed: int = 1,
+    clips: Path | None = None,
+    others: Others = lambda _carrier: (),
 ) -> AsyncIterator[Stage]:
     """Start everything in `folder` and take it down at the end.
 
@@ -99,7 +109,7 @@ async def raised(
         await carrier.start()
         stack.push_async_callback(carrier.stop)
         phones = [AgentPhone(name, secrets.token_hex(12)) for name in agents]
-        instance = _asterisk(folder, root, block, (carrier.trunk(TRUNK), *others), phones)
+        instance = _asterisk(folder, root, block, (carrier.trunk(TRUNK), *others(carrier)), phones)
         instance.render()
         await instance.start()
         stack.push_async_callback(instance.stop)
@@ -108,7 +118,7 @@ async def raised(
         for index, phone in enumerate(phones):
             telephone = Softphone(root, _telephone(phone, index, block, instance), folder / "phones" / phone.name)
             plugged[AgentId(phone.name)] = await stack.enter_async_context(telephone)
-        yield Stage(folder, carrier, instance, plugged, tuple(others))
+        yield Stage(folder, carrier, instance, plugged, tuple(others(carrier)))
 
 
 def _asterisk(
