@@ -179,13 +179,15 @@ def _concentrated(moment: Moment) -> bool:
     Comments 14(b)(2)(i)-2 ff. to Regulation F name both as what can rebut compliance.
     """
     facts = moment.facts
-    if len(facts.history) < 2:
+    if not facts.history:
         return False
     since = moment.instant - timedelta(days=7)
     recent = [event for event in moment.calls() if event.at > since]
     for earlier, later in pairwise(recent):
         if earlier.number == later.number and later.at - earlier.at <= timedelta(minutes=5):
             return True
+    if recent and recent[-1].number == facts.number.e164 and moment.instant - recent[-1].at <= timedelta(minutes=5):
+        return True
     if _four_near(recent, moment):
         zone = moment.zones[0]
         days = [walltime.wall(event.at, zone).date() for event in recent]
