@@ -1,34 +1,57 @@
-# `make help` lists the targets. Each does its own set-up, and is quick the second time.
+# `make help` lists the targets. Each does its own set-up, says what it does, and is quick the second time.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Worker processes of the tests: each may run its own pair of Asterisks.
+WORKERS ?= 2
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/.ready: requirements.lock pyproject.toml
-	@echo "== Python environment ($(VENV))"
+$(VENV)/.ready: requirements.lock pyproject.toml deploy/need-python
+	@deploy/need-python $(PYTHON)
+	@echo "== Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: ## write requirements.lock again from pyproject.toml (needs uv)
-	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+asterisk: $(VENV)/.ready ## install the private Asterisk (root or sudo, once, about a minute)
+	@$(BIN)/dialer asterisk install
+
+demo: asterisk ## real SIP calls from an empty store to a printed report, about 15 minutes
+	@$(BIN)/dialer demo
+
+check: $(VENV)/.ready ## format, lint, types, import contracts and the fast tests, about 2 minutes
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "(unit or store or engine) and not long"
+
+test: check asterisk ## everything: check, then real Asterisk, real SIP and RTP, and the story of one call
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "telephony and not long"
+
+test-long: asterisk ## what takes minutes: long simulations and soaks
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m long --timeout 3600
+
+bench: asterisk ## measure, and print tables with ratios
+	@for each in ami_codec claim_reserve gate; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
+	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
+	@nice $(BIN)/python -m benchmarks.pacing.cost
+
+quick full:
+	@:
 
 fmt: $(VENV)/.ready ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-check: $(VENV)/.ready ## lint, types, import contracts and the fast tests (about 2 minutes)
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/python -m pytest -n auto -m "unit or store or engine"
+lock: ## write requirements.lock again from pyproject.toml (needs uv)
+	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-test: check ## everything: check, then real Asterisk and the story
-
-.PHONY: help lock fmt check test
+.PHONY: quick full help asterisk demo check test test-long bench bench-pacing fmt lock

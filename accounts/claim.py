@@ -32,7 +32,7 @@ _due: Final = (
     .limit(_PROMOTED_AT_ONCE)
     .with_for_update(skip_locked=True)
 )
-_PROMOTE: Final = (
+PROMOTE: Final = (
     update(list_entries)
     .where(_entries.id.in_(_due))
     .values(state=target(EntryEvent.DUE).value, reason=None, claimed_by=None)
@@ -44,7 +44,7 @@ _best: Final = (
     .limit(bindparam("n"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM: Final = (
+CLAIM: Final = (
     update(list_entries)
     .where(_entries.id.in_(_best))
     .values(state=target(EntryEvent.CLAIM).value, due_at=bindparam("until"), claimed_by=bindparam("engine"))
@@ -80,9 +80,9 @@ def claim(
 
     Claims that are neither reserved nor released in time become claimable again by themselves, so a crash frees them.
     """
-    tx.execute(_PROMOTE, {"campaign": campaign, "now": now})
+    tx.execute(PROMOTE, {"campaign": campaign, "now": now})
     until = now + lease
-    rows = tx.execute(_CLAIM, {"campaign": campaign, "n": n, "until": until, "engine": engine}).all()
+    rows = tx.execute(CLAIM, {"campaign": campaign, "n": n, "until": until, "engine": engine}).all()
     return [
         Claim(
             entry=row.id,

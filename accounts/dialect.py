@@ -24,8 +24,9 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16000",
 )
+_WRITER_CACHE_KIB: Final = 16_000
+_READER_CACHE_KIB: Final = 4_000
 
 
 def make_engine(url: URL, *, writer: bool) -> Engine:
@@ -33,16 +34,22 @@ def make_engine(url: URL, *, writer: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, writer=writer)
     options = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} -c synchronous_commit=on"
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5})
+    # Parameters are people's names and numbers: they stay out of error texts.
+    return create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5}
+    )
 
 
 def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by `begin` below, not guessed by the driver
-        for pragma in _SQLITE_PRAGMAS:
+        cache = _WRITER_CACHE_KIB if writer else _READER_CACHE_KIB
+        for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA cache_size = -{cache}"):
             connection.execute(pragma).close()
 
     @event.listens_for(engine, "begin")
@@ -61,11 +68,14 @@ def lock_person_then_number(tx: Connection, person: int, number: str) -> None:
 
     The order is fixed, person before number, so that two reservations never wait for each other. On SQLite the whole
     transaction already is alone.
+
+    NO KEY UPDATE: it excludes others like itself, but not the key-share locks that PostgreSQL takes on a person when
+    another transaction writes a row that refers to them (a claim does, and would otherwise deadlock with this).
     """
     if is_sqlite(tx):
         return
-    tx.execute(text("SELECT id FROM persons WHERE id = :person FOR UPDATE"), {"person": person})
-    tx.execute(text("SELECT e164 FROM numbers WHERE e164 = :number FOR UPDATE"), {"number": number})
+    tx.execute(text("SELECT id FROM persons WHERE id = :person FOR NO KEY UPDATE"), {"person": person})
+    tx.execute(text("SELECT e164 FROM numbers WHERE e164 = :number FOR NO KEY UPDATE"), {"number": number})
 
 
 def insert_or_ignore(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -129,6 +139,11 @@ def _id_floor(instant: datetime) -> str:
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
+
+
+def is_worth_repeating(error: DBAPIError) -> bool:
+    """Whether PostgreSQL undid the transaction only because it met another one: a deadlock, a serialization failure."""
+    return getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
 
 
 def plain_error(error: DBAPIError) -> StoreError | None:

@@ -1,21 +1,21 @@
 """The facts the gate decides on, read from the store.
 
-Read twice for every call: in bulk when an account is claimed, and again inside the reserving transaction. An attempt
-without an outcome is given as `unknown`, which counts.
+Always read inside the transaction that acts on the decision. An attempt without an outcome is given as `unknown`,
+which counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, Executable, and_, bindparam, exists, or_, select
 from sqlalchemy.engine import Row
 
 from accounts.campaigns import read_settings
-from accounts.model import CampaignSettings, Claim, Mode
+from accounts.model import CampaignSettings, Mode
 from accounts.tables import (
     addresses,
     attempt_outcomes,
@@ -27,6 +27,7 @@ from accounts.tables import (
     debts,
     list_entries,
     numbers,
+    owned_numbers,
     persons,
     phones,
     preferences,
@@ -34,7 +35,9 @@ from accounts.tables import (
     suppressions,
 )
 from compliance import facts as law
+from domain.ids import AttemptId
 from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
 from domain.telephony import Treatment
 
 HISTORY: Final = timedelta(days=62)
@@ -76,6 +79,22 @@ _CONTEXT: Final = (
         numbers.c.ported_at,
         numbers.c.rnd,
         numbers.c.rnd_checked_at,
+        owned_numbers.c.enabled.label("caller_id_enabled"),
+        owned_numbers.c.daily_cap.label("caller_id_cap"),
+        owned_numbers.c.zone.label("caller_id_zone"),
+        # Most persons have none of these: finding that out here spares a statement each.
+        exists().where(stated_locations.c.person_id == list_entries.c.person_id).label("has_stated"),
+        exists().where(consents.c.person_id == list_entries.c.person_id).label("has_consents"),
+        exists().where(preferences.c.person_id == list_entries.c.person_id).label("has_preferences"),
+        or_(
+            exists().where(contacts.c.person_id == list_entries.c.person_id),
+            exists().where(contacts.c.number == numbers.c.e164),
+        ).label("has_contacts"),
+        or_(
+            exists().where(suppressions.c.number == numbers.c.e164),
+            exists().where(suppressions.c.person_id == list_entries.c.person_id),
+            exists().where(suppressions.c.debt_id == list_entries.c.debt_id),
+        ).label("has_suppressions"),
     )
     .join_from(list_entries, campaigns, list_entries.c.campaign_id == campaigns.c.id)
     .join(debts, list_entries.c.debt_id == debts.c.id)
@@ -83,6 +102,7 @@ _CONTEXT: Final = (
     .join(persons, list_entries.c.person_id == persons.c.id)
     .join(phones, list_entries.c.phone_id == phones.c.id)
     .join(numbers, phones.c.e164 == numbers.c.e164)
+    .outerjoin(owned_numbers, owned_numbers.c.e164 == bindparam("caller_id"))
     .where(list_entries.c.id == bindparam("entry"))
 )
 _ATTEMPTS: Final = (
@@ -152,19 +172,32 @@ class Gathered:
     open_since: datetime | None
 
 
-def context(tx: Connection, entry: int) -> Context | None:
-    """The rows around a list entry; None where it does not exist."""
-    row = tx.execute(_CONTEXT, {"entry": entry}).one_or_none()
+def context(tx: Connection, entry: int, caller_id: PhoneNumber | None = None) -> Context | None:
+    """The rows around a list entry, and that of the number to be shown; None where the entry does not exist."""
+    shown = None if caller_id is None else caller_id.e164
+    row = tx.execute(_CONTEXT, {"entry": entry, "caller_id": shown}).one_or_none()
     return None if row is None else Context(row, read_settings(row.settings))
 
 
-def gather(tx: Connection, about: Context, now: datetime, mode: Mode, *, agent_guaranteed: bool) -> Gathered:
-    """Read everything that counts for a call to this account's present phone."""
+def gather(
+    tx: Connection,
+    about: Context,
+    now: datetime,
+    mode: Mode,
+    *,
+    agent_guaranteed: bool,
+    without: AttemptId | None = None,
+) -> Gathered:
+    """Read everything that counts for a call to this account's present phone.
+
+    Args:
+        without: an attempt that is not looked at, for it is the one that is being decided on.
+    """
     row, settings = about.row, about.settings
     purpose = law.Purpose(settings.purpose)
     since = EPOCH if purpose is law.Purpose.LOCATION_INFO else now - HISTORY  # once in a lifetime is counted there
     keys = {"person": row.person_id, "number": row.e164, "debt": row.debt_id, "since": since}
-    attempted, open_since = _attempts(tx, keys)
+    attempted, open_since = _attempts(tx, keys, without)
     facts = law.CallFacts(
         now=now,
         purpose=purpose,
@@ -190,12 +223,16 @@ def gather(tx: Connection, about: Context, now: datetime, mode: Mode, *, agent_g
             for place in tx.execute(_ADDRESSES, keys)
         ),
         stated_locations=tuple(
-            law.StatedLocation(place.zip, place.state, place.tz, place.until) for place in tx.execute(_STATED, keys)
+            law.StatedLocation(place.zip, place.state, place.tz, place.until)
+            for place in _rows(tx, row.has_stated, _STATED, keys)
         ),
-        history=(*attempted, *(_contact(contact, row.creditor) for contact in tx.execute(_CONTACTS, keys))),
-        consents=tuple(_consent(consent) for consent in tx.execute(_CONSENTS, keys)),
-        suppressions=tuple(_suppression(found) for found in tx.execute(_SUPPRESSIONS, keys)),
-        preferences=tuple(_preference(wish) for wish in tx.execute(_PREFERENCES, keys)),
+        history=(
+            *attempted,
+            *(_contact(contact, row.creditor) for contact in _rows(tx, row.has_contacts, _CONTACTS, keys)),
+        ),
+        consents=tuple(_consent(consent) for consent in _rows(tx, row.has_consents, _CONSENTS, keys)),
+        suppressions=tuple(_suppression(found) for found in _rows(tx, row.has_suppressions, _SUPPRESSIONS, keys)),
+        preferences=tuple(_preference(wish) for wish in _rows(tx, row.has_preferences, _PREFERENCES, keys)),
         registries=law.Registries(
             settings.national_dnc_file_date, law.Reassigned(row.rnd) if row.rnd else None, row.rnd_checked_at
         ),
@@ -204,16 +241,8 @@ def gather(tx: Connection, about: Context, now: datetime, mode: Mode, *, agent_g
     return Gathered(facts, open_since)
 
 
-def for_claims(
-    tx: Connection, claims: Sequence[Claim], now: datetime, mode: Mode, *, agent_guaranteed: bool
-) -> Sequence[tuple[Claim, law.CallFacts]]:
-    """The facts of claimed accounts, to decide on before reserving (a claim that has moved on is left out)."""
-    found: list[tuple[Claim, law.CallFacts]] = []
-    for held in claims:
-        about = context(tx, held.entry)
-        if about is not None and about.row.phone_id == held.phone:
-            found.append((held, gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed).facts))
-    return found
+def _rows(tx: Connection, any_there: bool, statement: Executable, keys: Mapping[str, object]) -> Iterable[AnyRow]:
+    return tx.execute(statement, keys) if any_there else ()
 
 
 def _policy(settings: CampaignSettings) -> law.CampaignPolicy:
@@ -227,10 +256,14 @@ def _policy(settings: CampaignSettings) -> law.CampaignPolicy:
     )
 
 
-def _attempts(tx: Connection, keys: Mapping[str, object]) -> tuple[list[law.HistoryEvent], datetime | None]:
+def _attempts(
+    tx: Connection, keys: Mapping[str, object], without: AttemptId | None
+) -> tuple[list[law.HistoryEvent], datetime | None]:
     latest: dict[str, AnyRow] = {}
     open_since: datetime | None = None
     for row in tx.execute(_ATTEMPTS, keys):
+        if row.id == without:
+            continue
         latest[row.id] = row  # outcomes come in order: the last one holds
         if row.seq is None and (open_since is None or row.reserved_at > open_since):
             open_since = row.reserved_at

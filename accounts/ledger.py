@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from accounts import facts as fact_reader
@@ -27,33 +26,35 @@ from accounts.model import (
     CampaignStatus,
     Claim,
     Ending,
+    Mode,
     Refusal,
     RefusalCause,
     Reservation,
     ReserveRequest,
     Ruling,
+    Screened,
 )
 from accounts.moves import move
 from accounts.tables import (
     attempt_outcomes,
     attempts,
     campaigns,
+    debts,
     decisions,
     list_entries,
     numbers,
     open_attempts,
     owned_number_days,
-    owned_numbers,
     persons,
     phones,
 )
 from compliance.facts import CallFacts
+from compliance.wire import facts_json
 from domain.ids import AttemptId, new_attempt_id
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 
-_FACTS: Final = TypeAdapter(CallFacts)
 OPEN_AT_MOST: Final = timedelta(hours=4)
 """An attempt without an outcome keeps others off the same person at most this long; it counts toward caps for ever."""
 IN_CALL_RETRY: Final = timedelta(minutes=1)
@@ -84,7 +85,21 @@ _TO_DIALING: Final = (
         blocked_phones=0,
     )
 )
-_OWNED: Final = select(owned_numbers).where(owned_numbers.c.e164 == bindparam("number"))
+_INSERT_DECISION: Final = insert(decisions)
+_INSERT_ATTEMPT: Final = insert(attempts)
+_INSERT_OPEN: Final = insert(open_attempts)
+_INSERT_OUTCOME: Final = insert(attempt_outcomes)
+_DELETE_OPEN: Final = delete(open_attempts).where(open_attempts.c.attempt_id == bindparam("attempt"))
+_USABLE: Final = (
+    select(phones.c.id)
+    .where(phones.c.person_id == bindparam("person"), phones.c.unusable.is_(None))
+    .order_by(phones.c.rank, phones.c.id)
+)
+_SAME_OUTCOMES: Final = (
+    select(func.count(func.distinct(attempts.c.id)))
+    .join_from(attempts, attempt_outcomes, attempt_outcomes.c.attempt_id == attempts.c.id)
+    .where(attempts.c.entry_id == bindparam("entry"), attempt_outcomes.c.outcome == bindparam("outcome"))
+)
 _COUNT_CALLER_ID: Final = (
     update(owned_number_days)
     .where(
@@ -104,7 +119,7 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
     """
     held = request.claim
     lock_person_then_number(tx, held.person, held.number.e164)
-    about = fact_reader.context(tx, held.entry)
+    about = fact_reader.context(tx, held.entry, request.caller_id)
     cause = _standing_in_the_way(about, request)
     if about is None or cause is not None:
         return Refusal(cause or RefusalCause.STALE_CLAIM, None)
@@ -116,7 +131,7 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
     ruling = decide(gathered.facts)
     if not ruling.allowed:
         return _block(tx, about, gathered.facts, ruling, request.now, request.attempt)
-    if not _take_caller_id(tx, request.caller_id, request.now):
+    if not _take_caller_id(tx, about, request.caller_id, request.now):
         return Refusal(RefusalCause.CALLER_ID_CAP, None)
     _insert_attempt(tx, about, request, ruling, gathered.facts)
     return Reservation(request.attempt, tuple(ruling.flags))
@@ -127,8 +142,7 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
     if about is None:
         return RefusalCause.STALE_CLAIM
     row = about.row
-    still_held = (row.state, row.claimed_by, row.phone_id) == (EntryState.CLAIMED, held.engine, held.phone)
-    if not still_held or row.due_at <= request.now:
+    if not _is_held(about, held, request.now):
         return RefusalCause.STALE_CLAIM
     if row.campaign_status != CampaignStatus.RUNNING:
         return RefusalCause.NOT_RUNNING
@@ -141,9 +155,9 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
 
 def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, ruling: Ruling, facts: CallFacts) -> None:
     held = request.claim
-    tx.execute(insert(decisions), _decision_row(request.attempt, held.entry, ruling, request.now, facts))
+    tx.execute(_INSERT_DECISION, _decision_row(request.attempt, held.entry, ruling, request.now, facts))
     tx.execute(
-        insert(attempts),
+        _INSERT_ATTEMPT,
         {
             "id": request.attempt,
             "campaign_id": held.campaign,
@@ -162,22 +176,44 @@ def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, rul
             "reserved_at": request.now,
         },
     )
-    tx.execute(insert(open_attempts), {"attempt_id": request.attempt, "engine": held.engine})
+    tx.execute(_INSERT_OPEN, {"attempt_id": request.attempt, "engine": held.engine})
     tx.execute(_TO_DIALING, {"entry": held.entry})
 
 
-def record_blocks(
-    tx: Connection, blocks: Sequence[tuple[Claim, CallFacts, Ruling]], now: datetime
-) -> Sequence[Refusal]:
-    """Move claimed accounts that the gate blocked before reserving, many in one transaction."""
-    refusals: list[Refusal] = []
-    for held, facts, ruling in blocks:
+def screen(
+    tx: Connection,
+    claims: Sequence[Claim],
+    now: datetime,
+    mode: Mode,
+    decide: Callable[[CallFacts], Ruling],
+    *,
+    agent_guaranteed: bool,
+) -> Screened:
+    """Let the gate look at claims before any of them is reserved, and move the blocked ones in one transaction.
+
+    Worth its while where many are blocked: `reserve` would commit for each of them. It reserves nothing; every claim
+    that passes is decided again when it is reserved.
+    """
+    passed: list[Claim] = []
+    refused: list[tuple[Claim, Refusal]] = []
+    for held in claims:
         about = fact_reader.context(tx, held.entry)
-        if about is None or (about.row.state, about.row.claimed_by) != (EntryState.CLAIMED, held.engine):
-            refusals.append(Refusal(RefusalCause.STALE_CLAIM, None))
+        if about is None or not _is_held(about, held, now):
+            refused.append((held, Refusal(RefusalCause.STALE_CLAIM, None)))
+            continue
+        facts = fact_reader.gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed).facts
+        ruling = decide(facts)
+        if ruling.allowed:
+            passed.append(held)
         else:
-            refusals.append(_block(tx, about, facts, ruling, now, new_attempt_id(now)))
-    return refusals
+            refused.append((held, _block(tx, about, facts, ruling, now, new_attempt_id(now))))
+    return Screened(tuple(passed), tuple(refused))
+
+
+def _is_held(about: Context, held: Claim, now: datetime) -> bool:
+    row = about.row
+    same = (row.state, row.claimed_by, row.phone_id) == (EntryState.CLAIMED, held.engine, held.phone)
+    return same and row.due_at > now
 
 
 def _block(
@@ -187,7 +223,7 @@ def _block(
     reasons = tuple(ruling.reasons)
     print_ = _fingerprint(ruling, row.phone_id, now)
     if print_ != row.last_block:
-        tx.execute(insert(decisions), _decision_row(decision, row.entry, ruling, now, facts))
+        tx.execute(_INSERT_DECISION, _decision_row(decision, row.entry, ruling, now, facts))
     first = reasons[0].code.value if reasons else RefusalCause.BLOCKED.value
     if ruling.retry_at is not None:
         move(
@@ -244,7 +280,7 @@ def _decision_row(
         "policy": ruling.policy,
         "policy_hash": ruling.policy_hash,
         "tzdata": ruling.tzdata,
-        "facts": _FACTS.dump_json(facts, exclude_defaults=True).decode(),
+        "facts": facts_json(facts),
     }
 
 
@@ -257,12 +293,12 @@ def _reason(reason: Reason) -> dict[str, str]:
     }
 
 
-def _take_caller_id(tx: Connection, number: PhoneNumber, now: datetime) -> bool:
-    owned = tx.execute(_OWNED, {"number": number.e164}).one_or_none()
-    if owned is None or not owned.enabled:
+def _take_caller_id(tx: Connection, about: Context, number: PhoneNumber, now: datetime) -> bool:
+    owned = about.row
+    if not owned.caller_id_enabled:
         return False
-    day = now.astimezone(ZoneInfo(owned.zone)).date()
-    keys = {"number": number.e164, "on": day, "cap": owned.daily_cap}
+    day = now.astimezone(ZoneInfo(owned.caller_id_zone)).date()
+    keys = {"number": number.e164, "on": day, "cap": owned.caller_id_cap}
     if tx.execute(_COUNT_CALLER_ID, keys).rowcount == 1:
         return True
     insert_or_ignore(tx, owned_number_days, [{"e164": number.e164, "day": day, "used": 0}])
@@ -278,10 +314,12 @@ _ATTEMPT: Final = (
         persons.c.zone,
         list_entries.c.attempts.label("made"),
         list_entries.c.state,
+        debts.c.priority,
     )
     .join_from(attempts, list_entries, attempts.c.entry_id == list_entries.c.id)
     .join(campaigns, attempts.c.campaign_id == campaigns.c.id)
     .join(persons, attempts.c.person_id == persons.c.id)
+    .join(debts, attempts.c.debt_id == debts.c.id)
     .where(attempts.c.id == bindparam("attempt"))
 )
 _LAST: Final = (
@@ -307,7 +345,7 @@ def record_outcome(tx: Connection, attempt: AttemptId, ending: Ending, now: date
     lock_person_then_number(tx, row.person_id, row.number)
     if tx.execute(_LAST, {"attempt": attempt}).first() is not None:
         return False
-    tx.execute(delete(open_attempts).where(open_attempts.c.attempt_id == attempt))
+    tx.execute(_DELETE_OPEN, {"attempt": attempt})
     add_outcome(tx, row, ending, now, seq=1)
     return True
 
@@ -332,6 +370,7 @@ def correct_outcome(tx: Connection, attempt: AttemptId, outcome: Outcome, now: d
         verdict_cause=last.verdict_cause,
         rang_at=last.rang_at,
         answered_at=last.answered_at,
+        treated_at=last.treated_at,
         joined_at=last.joined_at,
         ended_at=last.ended_at,
         agent=last.agent_id,
@@ -345,7 +384,7 @@ def correct_outcome(tx: Connection, attempt: AttemptId, outcome: Outcome, now: d
 def add_outcome(tx: Connection, row: AnyRow, ending: Ending, now: datetime, seq: int) -> None:
     """Insert an outcome row and apply the retry rule."""
     tx.execute(
-        insert(attempt_outcomes),
+        _INSERT_OUTCOME,
         {
             "attempt_id": row.id,
             "seq": seq,
@@ -357,6 +396,7 @@ def add_outcome(tx: Connection, row: AnyRow, ending: Ending, now: datetime, seq:
             "verdict_cause": ending.verdict_cause,
             "rang_at": ending.rang_at,
             "answered_at": ending.answered_at,
+            "treated_at": ending.treated_at,
             "joined_at": ending.joined_at,
             "ended_at": ending.ended_at,
             "agent_id": ending.agent,
@@ -378,16 +418,27 @@ def _apply_retry(tx: Connection, row: AnyRow, settings: CampaignSettings, outcom
         now,
         row.zone or settings.zone,
         same_outcomes=_same_outcomes(tx, row.entry_id, outcome),
-        attempts=row.made,
+        attempts=_made(tx, row, settings),
         max_attempts=settings.max_attempts,
         usable=len(usable),
     )
-    values: dict[str, object] = {"due_at": after.due_at, "reason": after.reason, "claimed_by": None}
+    values: dict[str, object] = {
+        "due_at": after.due_at,
+        "reason": after.reason,
+        "priority": row.priority,
+        "claimed_by": None,
+    }
     if after.event is EntryEvent.RETRY:
         values["reserved_agent_only"] = after.reserved_agent
-        if after.next_phone:
+        if after.next_phone or row.phone_id not in usable:
             values["phone_id"] = _phone_after(usable, row.phone_id)
     move(tx, row.entry_id, after.event, **values)
+
+
+def _made(tx: Connection, row: AnyRow, settings: CampaignSettings) -> int:
+    """Attempts that use up the account: a trunk that is down for an hour must not exhaust a list."""
+    made: int = row.made
+    return made if made < settings.max_attempts else made - _same_outcomes(tx, row.entry_id, Outcome.FAILED)
 
 
 def _flag_phone(tx: Connection, row: AnyRow, outcome: Outcome, now: datetime) -> None:
@@ -397,12 +448,7 @@ def _flag_phone(tx: Connection, row: AnyRow, outcome: Outcome, now: datetime) ->
 
 
 def _usable_phones(tx: Connection, person: int) -> Sequence[int]:
-    statement = (
-        select(phones.c.id)
-        .where(phones.c.person_id == person, phones.c.unusable.is_(None))
-        .order_by(phones.c.rank, phones.c.id)
-    )
-    return tx.execute(statement).scalars().all()
+    return tx.execute(_USABLE, {"person": person}).scalars().all()
 
 
 def _phone_after(usable: Sequence[int], phone: int) -> int:
@@ -413,12 +459,7 @@ def _phone_after(usable: Sequence[int], phone: int) -> int:
 
 
 def _same_outcomes(tx: Connection, entry: int, outcome: Outcome) -> int:
-    statement = (
-        select(func.count(func.distinct(attempts.c.id)))
-        .join_from(attempts, attempt_outcomes, attempt_outcomes.c.attempt_id == attempts.c.id)
-        .where(attempts.c.entry_id == entry, attempt_outcomes.c.outcome == outcome.value)
-    )
-    return tx.execute(statement).scalar_one()
+    return tx.execute(_SAME_OUTCOMES, {"entry": entry, "outcome": outcome.value}).scalar_one()
 
 
 def still_open(tx: Connection, engine: str) -> Sequence[AttemptId]:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
 from accounts.entries import EntryEvent, EntryState, sources, target
 from accounts.tables import list_entries
 
+NO_PHONE: Final = "no_phone"
+"""The reason of an entry whose person has no usable phone left."""
+CALLBACK: Final = "callback"
+"""The reason of an entry that waits for an instant the person asked for."""
+CALLBACK_PRIORITY: Final = 2_000_000_000
+"""Before any other account: a promised call comes on time. The debt's own priority returns with the next outcome."""
 _entries: Final = list_entries.c
 
 
 def move(tx: Connection, entry: int, event: EntryEvent, **values: object) -> bool:
     """Carry out one event; False when the entry was in no state that knows it, and nothing changed."""
-    return _apply(tx, _entries.id == entry, event, **values) == 1
+    statement = _move_one(event, tuple(values))
+    return (
+        tx.execute(statement, {"entry": entry, **{f"new_{name}": value for name, value in values.items()}}).rowcount
+        == 1
+    )
+
+
+@cache
+def _move_one(event: EntryEvent, names: tuple[str, ...]) -> Update:
+    """Built once for each event and set of columns: reservations are made of these."""
+    return (
+        update(list_entries)
+        .where(_entries.id == bindparam("entry"), _entries.state.in_(sources(event)))
+        .values(state=target(event).value, **{name: bindparam(f"new_{name}") for name in names})
+    )
 
 
 def move_debt(tx: Connection, debt: int, event: EntryEvent, **values: object) -> int:
@@ -26,6 +47,12 @@ def revive_person(tx: Connection, person: int) -> int:
     """Make a person's parked entries ready again, because a fact has changed that may lift the block."""
     parked = (_entries.person_id == person) & (_entries.state == EntryState.PARKED.value)
     return _apply(tx, parked, EntryEvent.REOPEN, reason=None, last_block=None, blocked_phones=0)
+
+
+def revive_phoneless(tx: Connection, person: int, phone: int) -> int:
+    """Make entries ready again that had run out of usable phones, now that there is one."""
+    phoneless = (_entries.person_id == person) & (_entries.reason == NO_PHONE)
+    return _apply(tx, phoneless, EntryEvent.REOPEN, phone_id=phone, reason=None, last_block=None, blocked_phones=0)
 
 
 def _apply(tx: Connection, which: ColumnElement[bool], event: EntryEvent, **values: object) -> int:

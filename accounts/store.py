@@ -27,6 +27,8 @@ from accounts.tables import PARTITIONED
 P = ParamSpec("P")
 R = TypeVar("R")
 PRIVATE_FILE: Final = 0o600
+_TRIES: Final = 4
+"""An operation that met another one head-on was undone as a whole and is run again."""
 
 
 class Store:
@@ -82,14 +84,18 @@ class Store:
 
 
 def _run(engine: Engine, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-    try:
-        with engine.begin() as tx:
-            return operation(tx, *args, **kwargs)
-    except DBAPIError as error:
-        plain = dialect.plain_error(error)
-        if plain is None:
-            raise
-        raise plain from error
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with engine.begin() as tx:
+                return operation(tx, *args, **kwargs)
+        except DBAPIError as error:
+            if tries_left and dialect.is_worth_repeating(error):
+                continue
+            plain = dialect.plain_error(error)
+            if plain is None:
+                raise
+            raise plain from error
+    raise AssertionError("the last try returns or raises")
 
 
 def open_store(url: str | Path, now: datetime) -> Store:

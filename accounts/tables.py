@@ -67,6 +67,7 @@ persons: Final = Table(
     Column("reference", String(200)),
     Column("name", String(300), nullable=False),
     Column("zone", String(64)),  # IANA; only for parts of the day, never for the law
+    Column("told_by", String(200)),  # the account whose record decides about name and order of phones
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("client_id", "key"),
 )
@@ -298,6 +299,7 @@ attempts: Final = Table(
     Column("reserved_at", Instant, nullable=False),
     Index("ix_attempts_person", "person_id", "reserved_at"),
     Index("ix_attempts_number", "number", "reserved_at"),
+    Index("ix_attempts_campaign", "campaign_id", "reserved_at"),
     postgresql_partition_by="RANGE (id)",
 )
 
@@ -314,6 +316,7 @@ attempt_outcomes: Final = Table(
     Column("verdict_cause", String(60)),
     Column("rang_at", Instant),
     Column("answered_at", Instant),
+    Column("treated_at", Instant),
     Column("joined_at", Instant),
     Column("ended_at", Instant),
     Column("agent_id", String(64)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from agent_gateway.agent import EVENT_KINDS, TRANSITIONS, AgentEvent, AgentState, Choice
+from agent_gateway.agent import EVENT_KINDS, AgentEvent, AgentState
+from agent_gateway.lifecycle import TRANSITIONS, Choice
 
 
 def event_name(kind: type[AgentEvent]) -> str:
@@ -62,7 +63,7 @@ def page() -> str:
     """The reference page, whole."""
     return f"""# Agent states
 
-Drawn from the table in `agent_gateway/agent.py` by `agent_gateway/diagram.py`; do not edit by hand. To write it again:
+Drawn from the table in `agent_gateway/lifecycle.py` by `agent_gateway/diagram.py`; do not edit by hand. To renew it:
 `python -c "from agent_gateway.diagram import page; print(page(), end='')" > docs/reference/agent-states.md`.
 
 ```mermaid

@@ -100,11 +100,11 @@ class DispositionError(ValueError):
     """The disposition cannot be recorded as given; the message says what to do."""
 
 
-_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _KEYS: Final = re.compile(r"#?[0-9]")
 _LETTER: Final = re.compile(r"[a-z]")
-COMMAND_LETTERS: Final = frozenset("hlpqr")
-"""Letters the agent's terminal uses for itself: hang up, hold, pause, quit, ready."""
+COMMAND_LETTERS: Final = frozenset("hlnpqr")
+"""Letters the agent's terminal uses for itself: hang up, hold, note, pause, quit, ready."""
 NOTE_LIMIT: Final = 2000
 _PROMISE_LIMIT: Final = timedelta(days=366)
 _CALLBACK_LIMIT: Final = timedelta(days=180)

@@ -10,20 +10,35 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Protocol, Self, assert_never
+from typing import Final, Self, assert_never
 
 import structlog
 
-from agent_gateway import agent as lifecycle
-from agent_gateway.agent import Agent, AgentEvent, AgentState, Refusal, Refused
-from agent_gateway.disposition import COLLECTIONS, Details, DispositionSet, Recorded
+from agent_gateway import agent as happened
+from agent_gateway.agent import Agent, AgentEvent, AgentState, Wish
+from agent_gateway.disposition import Details, Recorded
+from agent_gateway.floor_events import (
+    AgentChanged,
+    AgentView,
+    CallOrphaned,
+    CallTerms,
+    Disposed,
+    FloorEvent,
+    FloorJournal,
+    FloorSettings,
+    FloorSnapshot,
+    OrderFailed,
+    ReservationLost,
+    StateInterval,
+)
 from agent_gateway.keypad import Command, DispositionKeys, Keypad, press
+from agent_gateway.lifecycle import Refusal, Refused, apply
 from agent_gateway.matching import match
+from agent_gateway.orders import Orders
 from domain.clock import Clock
 from domain.ids import AgentId, AttemptId, LegId, new_leg_id
 from domain.telephony import (
@@ -36,145 +51,27 @@ from domain.telephony import (
     Parted,
     SwitchEvent,
     Telephony,
-    TelephonyError,
 )
+
+__all__ = [
+    "AgentChanged",
+    "AgentView",
+    "CallOrphaned",
+    "CallTerms",
+    "Disposed",
+    "Floor",
+    "FloorEvent",
+    "FloorJournal",
+    "FloorSettings",
+    "FloorSnapshot",
+    "OrderFailed",
+    "ReservationLost",
+    "StateInterval",
+]
 
 _log = structlog.get_logger(__name__)
 _PUT_DOWN: Final = frozenset({0, 16})
 """Q.850 causes of a phone that was put down (a BYE without a Reason reads 0); one that vanished ends with another."""
-
-
-@dataclass(frozen=True, slots=True)
-class FloorSettings:
-    """How agents are treated, whatever the campaign.
-
-    Attributes:
-        leg_timeout_s: how long an agent's phone may ring before the agent is unreachable.
-        pause_reasons: code to label; the first is what the telephone key for pause means.
-    """
-
-    leg_timeout_s: float = 30.0
-    pause_reasons: tuple[tuple[str, str], ...] = (
-        ("break", "Break"),
-        ("lunch", "Lunch"),
-        ("meeting", "Meeting"),
-        ("training", "Training"),
-        ("admin", "Paperwork"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CallTerms:
-    """What a call asks of its agent.
-
-    Attributes:
-        skills: what the agent must be able to handle.
-        wrap_up_s: how long the disposition may take before the call is a `conversation`.
-        dispositions: what may be said.
-    """
-
-    skills: frozenset[str] = frozenset()
-    wrap_up_s: float = 30.0
-    dispositions: DispositionSet = COLLECTIONS
-
-
-# --- what the floor tells ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AgentChanged:
-    """An agent is not as before: state, reason, wish or leg."""
-
-    before: Agent
-    after: Agent
-
-
-@dataclass(frozen=True, slots=True)
-class Disposed:
-    """A call's wrap-up is over. Told once for every call that an agent finished."""
-
-    attempt: AttemptId
-    agent: AgentId
-    recorded: Recorded
-
-
-@dataclass(frozen=True, slots=True)
-class CallOrphaned:
-    """The agent of this call is unreachable, the person is still connected: hold, offer once, else treat."""
-
-    attempt: AttemptId
-    agent: AgentId
-
-
-@dataclass(frozen=True, slots=True)
-class ReservationLost:
-    """The agent kept for this attempt is gone, and nobody has taken the agent's place."""
-
-    attempt: AttemptId
-    agent: AgentId
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFailed:
-    """The switch did not do what an agent asked for; `order` is `call_agent`, `hold`, `resume` or `hang_up`."""
-
-    agent: AgentId
-    order: str
-
-
-FloorEvent = AgentChanged | Disposed | CallOrphaned | ReservationLost | OrderFailed
-
-
-@dataclass(frozen=True, slots=True)
-class StateInterval:
-    """A span an agent spent in one state, for the store."""
-
-    agent: AgentId
-    state: AgentState
-    reason: str | None
-    attempt: AttemptId | None
-    began: datetime
-    ended: datetime
-
-
-class FloorJournal(Protocol):
-    """Where state intervals go. Returns at once; whoever stores them does so elsewhere."""
-
-    def interval(self, interval: StateInterval) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class AgentView:
-    """An agent as pacing sees one.
-
-    Attributes:
-        elapsed_s: seconds in this state.
-        leaving: a pause or sign-out is announced.
-        due_back: takes calls now or after the present one.
-    """
-
-    id: AgentId
-    state: AgentState
-    elapsed_s: float
-    skills: frozenset[str]
-    leaving: bool
-    due_back: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FloorSnapshot:
-    """Everyone signed in, at one instant."""
-
-    at: float
-    agents: tuple[AgentView, ...]
-
-    def count(self, state: AgentState) -> int:
-        return sum(view.state is state for view in self.agents)
-
-    @property
-    def due_back(self) -> int:
-        """How many take calls now or after the present one; zero forbids every originate."""
-        return sum(view.due_back for view in self.agents)
 
 
 @dataclass(slots=True)
@@ -211,11 +108,10 @@ class Floor:
         self._dropped_legs: set[LegId] = set()
         self._waiters: list[_Waiter] = []
         self._listeners: list[asyncio.Queue[FloorEvent]] = []
-        self._stack = AsyncExitStack()
-        self._orders: asyncio.TaskGroup
+        self._orders = Orders(lambda agent, order: self._tell(OrderFailed(agent, order)))
 
     async def __aenter__(self) -> Self:
-        self._orders = await self._stack.enter_async_context(asyncio.TaskGroup())
+        await self._orders.__aenter__()
         return self
 
     async def __aexit__(
@@ -224,7 +120,7 @@ class Floor:
         for seat in self._seats.values():
             _cancel(seat.wrap_timer)
             _cancel(seat.leg_timer)
-        await self._stack.__aexit__(kind, error, trace)
+        await self._orders.__aexit__(kind, error, trace)
 
     # --- looking ---
 
@@ -254,7 +150,7 @@ class Floor:
         """Everyone signed in, for pacing."""
         now = self._clock.monotonic()
         signed_in = (seat.agent for seat in self._seats.values() if seat.agent.is_signed_in)
-        return FloorSnapshot(now, tuple(_view(agent, now) for agent in signed_in))
+        return FloorSnapshot(now, tuple(AgentView.of(agent, now) for agent in signed_in))
 
     # --- what the engine asks ---
 
@@ -270,7 +166,7 @@ class Floor:
         if chosen is None:
             return None
         self._terms[attempt] = terms
-        return self._must(chosen.id, lifecycle.Reserve(attempt))
+        return self._must(chosen.id, happened.Reserve(attempt))
 
     async def reserve_within(
         self, attempt: AttemptId, terms: CallTerms, seconds: float, *, first: bool = False
@@ -300,7 +196,7 @@ class Floor:
         """
         agent = self.agent_of(attempt)
         if agent is not None and agent.state is AgentState.RESERVED:
-            self._apply(agent.id, lifecycle.Release(attempt))
+            self._apply(agent.id, happened.Release(attempt))
 
     def on_switch(self, event: SwitchEvent) -> None:
         """Take in what concerns agents. Give every event of the switch, in order; others are ignored."""
@@ -312,11 +208,11 @@ class Floor:
             case Joined(attempt, leg):
                 self._joined(attempt, leg)
             case Parted(attempt, leg):
-                self._on_call(attempt, leg, lifecycle.Part(attempt))
+                self._on_call(attempt, leg, happened.Part(attempt))
             case Ended(attempt):
                 agent_in_call = self.agent_of(attempt)
                 if agent_in_call is not None:
-                    self._apply(agent_in_call.id, lifecycle.CallOver(attempt))
+                    self._apply(agent_in_call.id, happened.CallOver(attempt))
             case KeyPressed(source, _, key):
                 seat = self._seat_of_leg(LegId(source))
                 if seat is not None:
@@ -339,8 +235,8 @@ class Floor:
                 and before.state is not AgentState.RESERVED
                 and before.attempt not in attempts
             ):
-                self._apply(before.id, lifecycle.CallOver(before.attempt))
-            if before.leg is not None and before.leg not in legs:
+                self._apply(before.id, happened.CallOver(before.attempt))
+            if before.leg is not None and before.leg_up and before.leg not in legs:
                 self._leg_ended(before.id, before.leg, deliberate=False)
         for channel in legs.values():
             self._reconcile_leg(channel)
@@ -356,40 +252,42 @@ class Floor:
         """The agent arrives (the phone is rung), or is back after a cut connection (nothing changes)."""
         self.enrol(agent, skills)
         if self.agent(agent).is_signed_in:
-            return self._apply(agent, lifecycle.Reconnect())
+            return self._apply(agent, happened.Reconnect())
         leg = new_leg_id(self._clock.now())
-        answer = self._apply(agent, lifecycle.SignIn(leg, skills))
+        answer = self._apply(agent, happened.SignIn(leg, skills))
         seat = self._seats[agent]
         seat.leg_timer = asyncio.get_running_loop().call_later(
             self.settings.leg_timeout_s, self._leg_silent, agent, leg
         )
-        self._order(agent, "call_agent", self._telephony.call_agent(agent, leg), lambda: self._leg_silent(agent, leg))
+        self._orders.give(
+            agent, "call_agent", self._telephony.call_agent(agent, leg), lambda: self._leg_silent(agent, leg)
+        )
         return answer
 
     def ready(self, agent: AgentId) -> Agent | Refused:
         """Ask for calls: at once, or when the phone is connected, or instead of an announced pause."""
         if not self.agent(agent).is_signed_in and agent in self._seats:
             self.sign_in(agent, self.agent(agent).skills)
-        return self._apply(agent, lifecycle.GoReady())
+        return self._apply(agent, happened.GoReady())
 
     def pause(self, agent: AgentId, reason: str) -> Agent | Refused:
         """Pause now, or after the present call."""
-        return self._apply(agent, lifecycle.Pause(reason))
+        return self._apply(agent, happened.Pause(reason))
 
     def sign_out(self, agent: AgentId) -> Agent | Refused:
         """Leave now, or after the present call."""
-        return self._apply(agent, lifecycle.SignOut())
+        return self._apply(agent, happened.SignOut())
 
     def heartbeat_lost(self, agent: AgentId) -> Agent | Refused:
         """The agent's screen is gone for good: the agent leaves as soon as no call is cut by it."""
-        return self._apply(agent, lifecycle.HeartbeatLost())
+        return self._apply(agent, happened.HeartbeatLost())
 
     def hang_up(self, agent: AgentId) -> Agent | Refused:
         """End the call the agent is in."""
         now = self.agent(agent)
         if now.attempt is None or now.state not in {AgentState.TALKING, AgentState.HOLD}:
             return self._refused(now, "hang_up")
-        self._order(agent, "hang_up", self._telephony.hang_up(now.attempt))
+        self._orders.give(agent, "hang_up", self._telephony.hang_up(now.attempt))
         return now
 
     def hold(self, agent: AgentId) -> Agent | Refused:
@@ -397,10 +295,10 @@ class Floor:
         attempt = self.agent(agent).attempt
         if attempt is None:
             return self._refused(self.agent(agent), "hold")
-        answer = self._apply(agent, lifecycle.PutOnHold(attempt))
+        answer = self._apply(agent, happened.PutOnHold(attempt))
         if isinstance(answer, Agent):
-            back = lifecycle.Join(attempt)
-            self._order(agent, "hold", self._telephony.hold(attempt), lambda: self._apply(agent, back))
+            back = happened.Join(attempt)
+            self._orders.give(agent, "hold", self._telephony.hold(attempt), lambda: self._apply(agent, back))
         return answer
 
     def resume(self, agent: AgentId) -> Agent | Refused:
@@ -408,7 +306,7 @@ class Floor:
         now = self.agent(agent)
         if now.state is not AgentState.HOLD or now.attempt is None or now.leg is None:
             return self._refused(now, "resume")
-        self._order(agent, "resume", self._telephony.join(now.attempt, now.leg))
+        self._orders.give(agent, "resume", self._telephony.join(now.attempt, now.leg))
         return now
 
     def dispose(self, agent: AgentId, code: str, details: Details) -> Agent | Refused:
@@ -421,7 +319,7 @@ class Floor:
         if now.state is not AgentState.WRAP_UP or now.attempt is None:
             return self._refused(now, "dispose")
         recorded = self.terms_of(now.attempt).dispositions.record(code, details, self._clock.now())
-        return self._finish(agent, now.attempt, lifecycle.Dispose(now.attempt), recorded)
+        return self._finish(agent, now.attempt, happened.Dispose(now.attempt), recorded)
 
     # --- legs and calls ---
 
@@ -430,9 +328,14 @@ class Floor:
         if leg in self._dropped_legs or seat is None:
             self._drop(agent, leg)
             return
+        wanted_ready = seat.agent.wish is Wish.READY
+        if seat.agent.leg not in {None, leg} and not seat.agent.leg_up:
+            self._give_up_ringing(seat.agent)
         if not seat.agent.is_signed_in:  # the agent rang in from the phone, or the leg outlived the engine
-            self._apply(agent, lifecycle.SignIn(leg, seat.agent.skills))
-        if isinstance(self._apply(agent, lifecycle.LegConnected(leg)), Refused) and seat.agent.leg != leg:
+            self._apply(agent, happened.SignIn(leg, seat.agent.skills))
+            if wanted_ready:
+                self._apply(agent, happened.GoReady())
+        if isinstance(self._apply(agent, happened.LegConnected(leg)), Refused) and seat.agent.leg != leg:
             self._drop(agent, leg)
 
     def _leg_ended(self, agent: AgentId, leg: LegId, *, deliberate: bool) -> None:
@@ -440,12 +343,12 @@ class Floor:
         if agent not in self._seats or self._seats[agent].agent.leg != leg:
             return
         before = self._seats[agent].agent
-        after = self._apply(agent, lifecycle.LegLost(leg, deliberate))
+        after = self._apply(agent, happened.LegLost(leg, deliberate))
         if isinstance(after, Refused) or before.attempt is None:
             return
         if after.state is AgentState.WRAP_UP:
             if before.on_line:  # the agent put the phone down: that ends the call
-                self._order(agent, "hang_up", self._telephony.hang_up(before.attempt))
+                self._orders.give(agent, "hang_up", self._telephony.hang_up(before.attempt))
         elif before.state is AgentState.RESERVED:
             self._tell(ReservationLost(before.attempt, agent))
         else:
@@ -455,17 +358,21 @@ class Floor:
         """The phone has not answered, or could not be rung."""
         now = self.agent(agent)
         if now.leg == leg and not now.leg_up:
-            self._dropped_legs.add(leg)
-            self._order(agent, "hang_up", self._telephony.hang_up(leg))
-            self._apply(agent, lifecycle.LegLost(leg, deliberate=False))
+            self._give_up_ringing(now)
+
+    def _give_up_ringing(self, agent: Agent) -> None:
+        """Stop ringing a phone: it does not answer, or is connected by another leg, perhaps in a conversation."""
+        if agent.leg is not None:
+            self._drop(agent.id, agent.leg)
+            self._apply(agent.id, happened.LegLost(agent.leg, deliberate=False))
 
     def _drop(self, agent: AgentId, leg: LegId) -> None:
         self._dropped_legs.add(leg)
-        self._order(agent, "hang_up", self._telephony.hang_up(leg))
+        self._orders.give(agent, "hang_up", self._telephony.hang_up(leg))
 
     def _joined(self, attempt: AttemptId, leg: LegId) -> None:
         seat = self._seat_of_leg(leg)
-        if seat is None or isinstance(self._apply(seat.agent.id, lifecycle.Join(attempt)), Refused):
+        if seat is None or isinstance(self._apply(seat.agent.id, happened.Join(attempt)), Refused):
             _log.warning("call joined to an agent who is not kept for it", attempt=attempt, leg=leg)
 
     def _on_call(self, attempt: AttemptId, leg: LegId, event: AgentEvent) -> None:
@@ -481,7 +388,7 @@ class Floor:
             self._leg_up(channel.agent, leg)
         now = self.agent(channel.agent)
         if channel.joined_with is not None and now.leg == leg and now.state is not AgentState.TALKING:
-            self._apply(now.id, lifecycle.Join(AttemptId(channel.joined_with)))
+            self._apply(now.id, happened.Join(AttemptId(channel.joined_with)))
 
     def _seat_of_leg(self, leg: LegId) -> _Seat | None:
         return next((seat for seat in self._seats.values() if seat.agent.leg == leg), None)
@@ -516,12 +423,12 @@ class Floor:
             return
         recorded = self.terms_of(agent.attempt).dispositions.record_keys(keys)
         if recorded is not None:
-            self._finish(agent.id, agent.attempt, lifecycle.Dispose(agent.attempt), recorded)
+            self._finish(agent.id, agent.attempt, happened.Dispose(agent.attempt), recorded)
 
     # --- transitions and what follows from them ---
 
     def _finish(
-        self, agent: AgentId, attempt: AttemptId, event: lifecycle.Dispose | lifecycle.WrapTimeout, recorded: Recorded
+        self, agent: AgentId, attempt: AttemptId, event: happened.Dispose | happened.WrapTimeout, recorded: Recorded
     ) -> Agent | Refused:
         answer = self._apply(agent, event)
         if isinstance(answer, Agent):
@@ -529,14 +436,14 @@ class Floor:
         return answer
 
     def _wrap_timeout(self, agent: AgentId, attempt: AttemptId) -> None:
-        self._finish(agent, attempt, lifecycle.WrapTimeout(attempt), Recorded(disposition=None))
+        self._finish(agent, attempt, happened.WrapTimeout(attempt), Recorded(disposition=None))
 
     def _apply(self, agent: AgentId, event: AgentEvent) -> Agent | Refused:
         seat = self._seats.get(agent)
         if seat is None:
             return self._refused(Agent(id=agent), type(event).__name__)
         before = seat.agent
-        after = lifecycle.apply(before, event, self._clock.monotonic())
+        after = apply(before, event, self._clock.monotonic())
         if isinstance(after, Refused):
             return self._count(before, after)
         if after != before:
@@ -557,7 +464,7 @@ class Floor:
             _log.info("agent moved", agent=after.id, was=before.state, now=after.state, reason=after.reason)
         if before.attempt is not None and before.attempt != after.attempt:
             self._terms.pop(before.attempt, None)
-        if before.leg is not None and after.leg is None and not isinstance(event, lifecycle.LegLost):
+        if before.leg is not None and after.leg is None and not isinstance(event, happened.LegLost):
             self._drop(after.id, before.leg)
         self._set_timers(seat, before)
         self._tell(AgentChanged(before, after))
@@ -602,30 +509,6 @@ class Floor:
     def _tell(self, event: FloorEvent) -> None:
         for queue in self._listeners:
             queue.put_nowait(event)
-
-    def _order(
-        self,
-        agent: AgentId,
-        name: str,
-        order: Coroutine[None, None, None],
-        undo: Callable[[], object] | None = None,
-    ) -> None:
-        self._orders.create_task(self._carry_out(agent, name, order, undo))
-
-    async def _carry_out(
-        self, agent: AgentId, name: str, order: Coroutine[None, None, None], undo: Callable[[], object] | None
-    ) -> None:
-        try:
-            await order
-        except TelephonyError as error:
-            _log.warning("order failed", agent=agent, order=name, error=str(error), maybe_done=error.maybe_done)
-            self._tell(OrderFailed(agent, name))
-            if undo is not None and not error.maybe_done:
-                undo()
-
-
-def _view(agent: Agent, now: float) -> AgentView:
-    return AgentView(agent.id, agent.state, now - agent.since, agent.skills, agent.is_leaving, agent.is_due_back)
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

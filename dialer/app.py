@@ -1,8 +1,8 @@
 """The wiring: the only place that knows every package. Builds a running engine out of settings and parts.
 
-`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together and
-starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo and
-tests is in `Parts`, and in nothing else.
+`running(parts)` opens the store, connects to Asterisk, puts engine, floor, gateway, recordings and chronicle together
+and starts their tasks; leaving it takes everything down in the reverse order. What differs between production, demo
+and tests is in `Parts`, and in nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+
 import compliance
 from accounts import floor as agent_rows
 from accounts.async_store import AsyncStore
@@ -23,10 +25,13 @@ from accounts.facts import Facts
 from accounts.model import Ruling
 from accounts.store import open_store
 from agent_gateway.floor import Floor
+from agent_gateway.server import GatewayServer, ServerSettings
 from dialer import engine_status
+from dialer.agent_directory import AgentDirectory
 from dialer.ami.client import AmiClient, AmiSettings
 from dialer.asterisk.instance import AMI_USER, Instance
 from dialer.asterisk.settings import SipTrunk
+from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
 from dialer.engine import Engine, FinishedAttempt
@@ -35,10 +40,10 @@ from dialer.number_wall import NumberWall
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
+from dialer.timings import LoopWatch, StoreTimes, settled_memory
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
 from domain.telephony import RecordingMode
-from prometheus_client import CollectorRegistry
 from recordings.audio import Party
 from recordings.capture import Capture
 from recordings.catalogue import FinishedCall
@@ -76,6 +81,7 @@ class Parts:
         live_trunks: trunks that may leave this machine.
         expected: what each recording should hold.
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
+        gateway: where agents' screens connect.
     """
 
     state_dir: Path
@@ -87,6 +93,7 @@ class Parts:
     live_trunks: frozenset[str] = frozenset()
     expected: Callable[[FinishedAttempt], Expected] = voices_of
     attempt_log: Path | None = None
+    gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
 
 
@@ -102,6 +109,9 @@ class App:
     client: AmiClient
     registry: CollectorRegistry
     stop_switch: StopSwitch
+    gateway_port: int
+    policy: compliance.Policy
+    loop_watch: LoopWatch
 
     async def settle(self) -> None:
         """Let calls end, then wait until every recording is finished and everything is written."""
@@ -126,7 +136,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         return compliance.decide(facts, policy)
 
     async with AsyncExitStack() as stack:
-        store = AsyncStore(open_store(parts.database, clock.now()))
+        stack.enter_context(settled_memory())
+        store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
@@ -134,7 +145,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.push_async_callback(client.stop)
         await client.wait_connected(10.0)
         wall = NumberWall(parts.countries, parts.live_trunks)
-        switch = AsteriskSwitch(client, trunks=[sip for sip, _ in parts.trunks], wall=wall, registry=registry)
+        sip_trunks = [sip for sip, _ in parts.trunks]
+        switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
         log = None if parts.attempt_log is None else AttemptLog(parts.attempt_log)
         if log is not None:
             stack.callback(log.close)
@@ -165,9 +177,14 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             chronicle,
             parts.name,
         )
-        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch)
+        directory = AgentDirectory(parts.state_dir, store)
+        server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
+        port = await stack.enter_async_context(server.running())
+        watch = LoopWatch(registry)
+        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        for work in (chronicle.run(), capture.run(), engine.run(), _write_status(parts.state_dir, engine, floor)):
+        status = _write_status(parts.state_dir, engine, floor)
+        for work in (chronicle.run(), capture.run(), engine.run(), watch.run(), status):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
@@ -185,7 +202,13 @@ class _Recordings:
         expected = self._expected(finished)
         announced = finished.order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
         self._capture.submit(
-            FinishedCall(finished.attempt, finished.record.talk_s, announced, expected.voices, expected.tones)
+            FinishedCall(
+                finished.attempt,
+                None if finished.record.unheard else finished.record.talk_s,
+                None if finished.record.unheard else announced,
+                expected.voices,
+                expected.tones,
+            )
         )
 
 

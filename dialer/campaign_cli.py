@@ -101,9 +101,8 @@ def status() -> None:
 @app.command()
 def why(name: str) -> None:
     """Why a campaign does or does not dial: every account in one row, and what comes next."""
-    from reports.funnel import render
-
     from accounts import funnel
+    from reports.funnel import render
 
     settings = settings_file.load()
     running = engine_status.read(settings.state_dir)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from accounts.journal import RecordingRow
-
 from accounts import journal
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
+from accounts.journal import RecordingRow
 from domain.clock import Clock
 from domain.ids import AttemptId, RecordingId
 from recordings.audio import Party

@@ -14,16 +14,17 @@ from functools import partial
 from typing import Final
 
 import structlog
-from accounts.dispositions import Reach, Said
-from compliance.facts import SuppressionKind
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from accounts import dispositions, floor, journal, suppression, tallies
 from accounts.async_store import AsyncStore
+from accounts.dispositions import Reach, Said
 from accounts.errors import NotFoundError, StoreError
 from accounts.model import Claim, Refusal
 from agent_gateway.disposition import Recorded
 from agent_gateway.floor import Disposed, StateInterval
+from compliance.facts import SuppressionKind
 from dialer.engine import FinishedAttempt
 from domain.clock import Clock
 from domain.outcomes import Outcome
@@ -148,6 +149,10 @@ class Chronicle:
                     return
             except StoreError as error:
                 _log.error("cannot be written; tried again", what=write.what, error=str(error))
+            except SQLAlchemyError as error:
+                # Not its text: databases quote the values they refuse, and these are people's.
+                _log.error("refused by the database; not tried again", what=write.what, error=type(error).__name__)
+                return
             else:
                 return
             await asyncio.sleep(AGAIN_S)
@@ -168,9 +173,10 @@ class Chronicle:
                 number=finished.number.e164,
                 campaign=made.campaign_name,
                 trunk=order.trunk,
+                failovers=len(record.refused),
                 reserved_at=made.reserved_at,
                 outcome=finished.outcome,
-                sent_at=_or_none(at, record.sent_at),
+                sent_at=_or_none(at, record.refused[0].sent_at if record.refused else record.sent_at),
                 rang_at=_or_none(at, record.rang_at),
                 answered_at=_or_none(at, record.answered_at),
                 verdict_at=_or_none(at, record.judged_at),

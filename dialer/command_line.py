@@ -12,7 +12,9 @@ from rich.console import Console
 from accounts.errors import StoreError
 from accounts.store import Store, open_store
 from agent_gateway.disposition import DispositionError
+from compliance import PolicyError
 from dialer import settings as settings_file
+from dialer.ami.errors import AmiError
 from dialer.asterisk.errors import AsteriskError
 from dialer.settings import Settings, SettingsError
 from domain.clock import Clock, SystemClock
@@ -22,7 +24,16 @@ from domain.phone import PhoneNumberError
 console = Console()
 errors = Console(stderr=True)
 
-EXPECTED_ERRORS = (StoreError, AsteriskError, SettingsError, PhoneNumberError, MoneyError, DispositionError)
+EXPECTED_ERRORS = (
+    StoreError,
+    AsteriskError,
+    AmiError,
+    SettingsError,
+    PolicyError,
+    PhoneNumberError,
+    MoneyError,
+    DispositionError,
+)
 """Errors whose message already says what happened and what to do."""
 
 

@@ -17,6 +17,8 @@ from dialer.asterisk.settings import SipTrunk
 from domain.phone import PhoneNumber
 
 _NORTH_AMERICA: Final = 1
+_NO_PLAN: Final = "the number belongs to no country's numbering plan; correct the account"
+_SPECIAL: Final = "premium, shared-cost and special numbers are never called; correct the account"
 _PREMIUM_EXCHANGE: Final = "976"
 _CALLABLE: Final = frozenset(
     {
@@ -55,19 +57,22 @@ class NumberWall:
             raise RefusedNumberError(
                 f"trunk {trunk.name} leaves this machine and is not live; set trunk.live = true to call real people"
             )
-        parsed = phonenumbers.parse(number.e164)
+        try:
+            parsed = phonenumbers.parse(number.e164)
+        except phonenumbers.NumberParseException as error:
+            raise RefusedNumberError(_NO_PLAN) from error
         national = phonenumbers.national_significant_number(parsed)
         if parsed.country_code == _NORTH_AMERICA:
             _check_north_american(national)
         region = phonenumbers.region_code_for_number(parsed)
         if region is None:
-            raise RefusedNumberError("the number belongs to no country's numbering plan; correct the account")
+            raise RefusedNumberError(_NO_PLAN)
         if phonenumbers.connects_to_emergency_number(national, region):
             raise RefusedNumberError("the number would reach an emergency service; correct the account")
         if region not in self.countries:
             raise RefusedNumberError(f"{region} is not among the countries that may be called; see dialing.countries")
         if phonenumbers.number_type(parsed) not in _CALLABLE:
-            raise RefusedNumberError("premium, shared-cost and special numbers are never called; correct the account")
+            raise RefusedNumberError(_SPECIAL)
 
 
 def _check_north_american(national: str) -> None:
@@ -75,4 +80,4 @@ def _check_north_american(national: str) -> None:
     if area[1:] == "11" or exchange[1:] == "11":
         raise RefusedNumberError("N11 codes (411, 911 and the like) are services, not people; correct the account")
     if exchange == _PREMIUM_EXCHANGE:
-        raise RefusedNumberError("premium, shared-cost and special numbers are never called; correct the account")
+        raise RefusedNumberError(_SPECIAL)

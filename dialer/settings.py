@@ -77,6 +77,13 @@ class GatewaySettings(_Section):
     port: int = Field(default=8765, ge=0, le=65535)
 
 
+class WebSection(_Section):
+    """Where health, readiness and metrics are served. They ask for no password: keep them off open networks."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8780, ge=0, le=65535)
+
+
 class DatabaseSettings(_Section):
     url: str = ""
     """Empty: SQLite in the state directory. Else an SQLAlchemy address, as postgresql+psycopg://user@host/name."""
@@ -89,6 +96,13 @@ class AsteriskSection(_Section):
     """Path of an Asterisk of your own; empty: the private root, installed once by `dialer asterisk install`."""
     root: Path = Path("/var/cache/fairdial")
     """Folder that holds the private root."""
+    address: str = "127.0.0.1"
+    """Where SIP and media listen; another one only for a trunk or phones beyond this machine."""
+    sip_port: int = Field(default=5160, ge=1024, le=65535)
+    ami_port: int = Field(default=5138, ge=1024, le=65535)
+    http_port: int = Field(default=5188, ge=1024, le=65535)
+    rtp_first: int = Field(default=16000, ge=1024, le=65534)
+    rtp_last: int = Field(default=17999, ge=1025, le=65535)
 
 
 class Settings(BaseSettings):
@@ -103,6 +117,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     asterisk: AsteriskSection = AsteriskSection()
     gateway: GatewaySettings = GatewaySettings()
+    web: WebSection = WebSection()
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
     owned_numbers: tuple[E164, ...] = ()

@@ -60,6 +60,7 @@ class AsteriskSwitch:
         self._wall = wall
         self._clock = clock
         self._translation = SwitchEvents(self._trunks)
+        self._ending: set[asyncio.Task[None]] = set()
         self._anomalies = Counter(
             "dialer_switch_anomalies", "Events of Asterisk that made no sense and were passed over.", registry=registry
         )
@@ -68,8 +69,11 @@ class AsteriskSwitch:
         """Events in Asterisk's order, with the comings and goings of the link; ends when the client is stopped."""
         source = self._client.events()
         while True:
-            for event in self._translation.overdue(self._clock.monotonic()):
+            now = self._clock.monotonic()
+            for event in self._translation.overdue(now):
                 yield event
+            for channel in self._translation.stuck(now):
+                self._end_stuck(channel)
             try:
                 async with asyncio.timeout(self._until_overdue()):
                     item = await anext(source)
@@ -79,6 +83,18 @@ class AsteriskSwitch:
                 return
             for event in self._translate(item):
                 yield event
+
+    def _end_stuck(self, channel: AttemptId | LegId) -> None:
+        task = asyncio.create_task(self._hang_up_stuck(channel))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _hang_up_stuck(self, channel: AttemptId | LegId) -> None:
+        _log.info("channel stayed after its far end had gone; hung up", channel=channel)
+        try:
+            await self.hang_up(channel)
+        except TelephonyError as error:
+            _log.warning("a stuck channel could not be hung up", channel=channel, error=str(error))
 
     def _until_overdue(self) -> float | None:
         due = self._translation.due_at

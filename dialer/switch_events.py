@@ -11,7 +11,7 @@ failure is noted, and only if no Hangup has come `NO_CHANNEL_AFTER_S` later is i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,10 +43,13 @@ from domain.telephony import (
 _log = structlog.get_logger(__name__)
 
 WANTED_EVENTS: Final = frozenset(
-    {"OriginateResponse", "Hangup", "UserEvent", "DialState", "BridgeEnter", "BridgeLeave", "DTMFEnd"}
+    {"OriginateResponse", "Hangup", "HangupRequest", "UserEvent", "DialState", "BridgeEnter", "BridgeLeave", "DTMFEnd"}
 )
 """All that is read of Asterisk's events; the codec skips the rest."""
 
+STUCK_AFTER_S: Final = 0.25
+"""From a far end's goodbye to the Hangup, which takes milliseconds. Asterisk loses a goodbye that comes while a bridge
+plays a file to the channel (22.10: the player consumes it and its result is not looked at); the channel would stay."""
 NO_CHANNEL_AFTER_S: Final = 2.0
 """From a failed OriginateResponse to the conclusion that there never was a channel; a Hangup takes milliseconds."""
 
@@ -94,6 +97,8 @@ class SwitchEvents:
         self._bridges: dict[str, list[str]] = {}
         self._joined: dict[AttemptId, tuple[LegId, str]] = {}
         self._failed: dict[str, float] = {}
+        self._leaving: dict[str, float] = {}
+        self._gap = True
         self.anomalies = 0
 
     # --- what the switch adapter tells -----------------------------------------------------------------------------
@@ -112,8 +117,15 @@ class SwitchEvents:
 
     @property
     def due_at(self) -> float | None:
-        """When `overdue` has something to say, unless a Hangup comes first."""
-        return min(self._failed.values(), default=None)
+        """When `overdue` or `stuck` has something to say, unless a Hangup comes first."""
+        return min([*self._failed.values(), *self._leaving.values()], default=None)
+
+    def stuck(self, now: float) -> list[AttemptId | LegId]:
+        """Channels whose far end has gone and that are still there: they have to be hung up. Each is named once."""
+        late = [name for name, due in self._leaving.items() if due <= now]
+        for name in late:
+            del self._leaving[name]
+        return [AttemptId(name) for name in late]
 
     def overdue(self, now: float) -> list[SwitchEvent]:
         """The ends of orders that failed without ever having a channel."""
@@ -131,35 +143,48 @@ class SwitchEvents:
         """What Asterisk said of orders under way was not heard; `adopt` finds those that became channels."""
         self._channels = {name: channel for name, channel in self._channels.items() if channel.exists}
         self._failed.clear()
+        self._leaving.clear()
+        self._gap = True
 
     def adopt(self, listed: Sequence[AmiMessage]) -> list[LiveChannel]:
-        """Take CoreShowChannels as the truth: a channel not listed is forgotten, a listed one known from now on.
+        """What CoreShowChannels lists. After a gap it is the truth: what is not listed is forgotten, the rest known.
 
-        An order that has not become a channel yet is kept; its OriginateResponse tells.
+        Without a gap the events alone are followed: the list overtakes those that still wait to be consumed. An order
+        that has not become a channel yet is kept; its OriginateResponse tells.
         """
-        self._bridges.clear()
+        if self._gap:
+            self._gap = False
+            self._start_from(listed)
+        bridges = _bridges(listed)
+        return [channel for item in listed if (channel := self._live(item, bridges)) is not None]
+
+    def _start_from(self, listed: Sequence[AmiMessage]) -> None:
+        self._bridges = _bridges(listed)
         self._joined.clear()
-        for item in listed:
-            if bridge := item.text("BridgeId"):
-                self._bridges.setdefault(bridge, []).append(item.text("Uniqueid"))
         present = {item.text("Uniqueid") for item in listed}
         self._channels = {n: c for n, c in self._channels.items() if n in present or not c.exists}
         self._inbound = {channel: opted for channel, opted in self._inbound.items() if channel in present}
-        return [channel for item in listed if (channel := self._adopt_one(item)) is not None]
+        for item in listed:
+            unique, bridge = item.text("Uniqueid"), item.text("BridgeId")
+            channel = self._known(unique, item)
+            if channel is None:
+                if _endpoint(item):
+                    self._inbound.setdefault(unique, False)
+                continue
+            channel.exists, channel.answered = True, item.text("ChannelStateDesc") == "Up"
+            if channel.agent is None and (other := _other(unique, self._bridges.get(bridge, []))):
+                self._joined[AttemptId(unique)] = (LegId(other), bridge)
 
-    def _adopt_one(self, item: AmiMessage) -> LiveChannel | None:
-        unique, up, bridge = item.text("Uniqueid"), item.text("ChannelStateDesc") == "Up", item.text("BridgeId")
-        if not _endpoint(item):
+    def _live(self, item: AmiMessage, bridges: Mapping[str, list[str]]) -> LiveChannel | None:
+        unique, endpoint = item.text("Uniqueid"), _endpoint(item)
+        if not endpoint:
             return None
-        channel = self._known(unique, item)
-        others = [other for other in self._bridges.get(bridge, []) if other != unique]
-        if channel is None:
-            self._inbound.setdefault(unique, False)
-            return LiveChannel(id=unique, agent=None, answered=up, joined_with=None)
-        channel.exists, channel.answered = True, up
-        if channel.agent is None and others:
-            self._joined[AttemptId(unique)] = (LegId(others[0]), bridge)
-        return LiveChannel(id=unique, agent=channel.agent, answered=up, joined_with=others[0] if others else None)
+        return LiveChannel(
+            id=unique,
+            agent=None if endpoint in self._trunks else AgentId(endpoint),
+            answered=item.text("ChannelStateDesc") == "Up",
+            joined_with=_other(unique, bridges.get(item.text("BridgeId"), [])),
+        )
 
     def _known(self, unique: str, message: AmiMessage, prefix: str = "") -> _Channel | None:
         """The attempt or leg with that id, also one of before our time; None for what is neither."""
@@ -189,6 +214,9 @@ class SwitchEvents:
                 return self._key(message, at)
             case "Hangup":
                 return self._hangup(message, at)
+            case "HangupRequest":
+                self._leaving[message.text("Uniqueid")] = at + STUCK_AFTER_S
+                return []
             case "OriginateResponse":
                 self._originate_response(message, at)
                 return []
@@ -236,21 +264,24 @@ class SwitchEvents:
         if word == _HUNG_UP_WHILE_LISTENING:
             return []
         if word not in _VERDICTS:
-            self._anomaly("machine detection said a word we do not know; taken as uncertain", word=word)
+            _log.warning("machine detection said a word we do not know; taken as uncertain", word=word)
+            self.anomalies += 1
         return [Judged(attempt, at, _VERDICTS.get(word, Verdict.UNCERTAIN), "off" if word == "OFF" else cause)]
 
     def _treatment(self, attempt: AttemptId, message: AmiMessage, at: float) -> list[SwitchEvent]:
         word = message.text("Treatment")
         if word not in set(Treatment):
             # The person is being treated, whatever the dialplan calls it; the end of the line is the plainest of them.
-            self._anomaly("the dialplan named a treatment we do not know", word=word)
+            _log.warning("the dialplan named a treatment we do not know", word=word)
+            self.anomalies += 1
             return [Treated(attempt, at, Treatment.HANGUP)]
         return [Treated(attempt, at, Treatment(word))]
 
     def _inbound_began(self, unique: str, message: AmiMessage, at: float) -> list[SwitchEvent]:
         called = _number(message.text("Called"))
         if called is None:
-            self._anomaly("a call came in for something that is no number")
+            _log.warning("a call came in for something that is no number")
+            self.anomalies += 1
             return []
         self._inbound[unique] = False
         return [InboundBegan(unique, at, called, _number(message.text("Caller")))]
@@ -295,6 +326,7 @@ class SwitchEvents:
 
     def _hangup(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
         unique = message.text("Uniqueid")
+        self._leaving.pop(unique, None)
         parted = self._part(unique, None, at)
         cause = _integer(message.text("Cause")) or 0
         if unique in self._inbound:
@@ -316,9 +348,18 @@ class SwitchEvents:
         if message.text("Response") == "Failure" and channel is not None and not channel.exists:
             self._failed[message.reply_to] = at + NO_CHANNEL_AFTER_S
 
-    def _anomaly(self, text: str, **fields: str) -> None:
-        self.anomalies += 1
-        _log.warning(text, **fields)
+
+def _bridges(listed: Sequence[AmiMessage]) -> dict[str, list[str]]:
+    """Who is in which bridge, by CoreShowChannels."""
+    bridges: dict[str, list[str]] = {}
+    for item in listed:
+        if bridge := item.text("BridgeId"):
+            bridges.setdefault(bridge, []).append(item.text("Uniqueid"))
+    return bridges
+
+
+def _other(unique: str, inside: Sequence[str]) -> str | None:
+    return next((channel for channel in inside if channel != unique), None)
 
 
 def _endpoint(message: AmiMessage, prefix: str = "") -> str:

@@ -26,10 +26,10 @@ THETA_LOW: Final = 1e-4
 THETA_HIGH: Final = 0.5
 START_OF_TARGET: Final = 0.8
 """Theta starts at this share of the target."""
-CAUTION: Final = 0.41
-"""Standard deviations of a binomial window kept off its target: 1.64 for 95 %, times 0.25 because controlled days are
-far less scattered than binomial ones."""
-MARGIN: Final = 0.0015
+CAUTION: Final = 0.3
+"""Standard deviations of a binomial window kept off its target: 1.64 for 95 %, times 0.18 because controlled days are
+far less scattered than binomial ones. A tenth of a point of the target costs little utilisation."""
+MARGIN: Final = 0.0012
 """Least distance kept from the target of a window."""
 MOST_OF_TARGET: Final = 1.25
 """The aim never exceeds the target by more than this, whatever was saved before."""
@@ -37,7 +37,7 @@ HEADROOM_FULL: Final = 3.0
 HEADROOM_SHIFT: Final = 0.15
 LEAST_SHARE: Final = 0.02
 RATE_HALF_LIFE_S: Final = 1800.0
-LEAST_REMAINING: Final = 100.0
+LEAST_REMAINING: Final = 40.0
 _LARGE_TEAMS: Final = ((100, 1.0), (300, 2.0 / 3.0), (500, 1.0 / 3.0))
 """Agents, and the share of the target worth spending: above 500 agents the rest buys next to nothing."""
 
@@ -49,7 +49,7 @@ class Budget:
     Attributes:
         target: highest share of live answers that may be abandoned.
         base: theta when the aim is the target itself.
-        answers, watched_s: fading count of live answers and of the time they came in.
+        answers, watched_s: fading count of live answers, and of the agents' seconds in which they came.
     """
 
     target: float
@@ -64,18 +64,18 @@ class Budget:
 
     def answered(self, *, abandoned: bool, tallies: Iterable[WindowTally], agents: int, now: float) -> None:
         """One live answer is resolved: move the base, and learn how fast answers come."""
-        self._advance(now)
+        self._advance(now, agents)
         self.answers += 1.0
         gain = 0.6 * min(0.25, 1.5 / max(agents, 1))
         moved = math.log(self.base) + gain * (self.aim(tallies, agents) - float(abandoned))
         self.base = math.exp(min(max(moved, math.log(THETA_LOW)), math.log(THETA_HIGH)))
 
-    def _advance(self, now: float) -> None:
+    def _advance(self, now: float, agents: int) -> None:
         if math.isfinite(self.last_at):
             passed = min(max(now - self.last_at, 0.0), 600.0)
             keep = 0.5 ** (passed / RATE_HALF_LIFE_S)
             self.answers *= keep
-            self.watched_s = self.watched_s * keep + passed
+            self.watched_s = self.watched_s * keep + passed * agents
         self.last_at = max(self.last_at, now)
 
     def theta(self, tallies: Iterable[WindowTally], agents: int) -> float:
@@ -86,7 +86,7 @@ class Budget:
 
     def aim(self, tallies: Iterable[WindowTally], agents: int) -> float:
         """Share of the coming answers that may be abandoned so that every window ends within its target."""
-        rate = self.answers / self.watched_s if self.watched_s > 60.0 else 0.0
+        rate = self.answers / self.watched_s * agents if self.watched_s > 60.0 * agents else 0.0
         share = team_share(agents)
         aims = [aim_of(tally, share, rate * tally.remaining_s) for tally in tallies]
         return min(aims, default=self.target * share)

@@ -8,16 +8,18 @@ nothing and says so.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from domain.ids import AttemptId
-from pacing.chances import Floor, Staff, count_staff, floor_of, fresh_chance
+from pacing.chances import Floor, Staff, floor_of, fresh_chance, muster, overdue, ringing_rows
 from pacing.decision import Cap, CapCode, PacingDecision
 from pacing.forecast import Forecast
 from pacing.lookahead import Demand, Room, Run, add_poisson, demand, fill
 from pacing.settings import Mode
-from pacing.snapshot import FloorSnapshot, LineStage, WindowTally
+from pacing.snapshot import FloorSnapshot, WindowTally
 
 QUIET_LIMIT_S: Final = 3.0
 LAG_LIMIT_S: Final = 0.5
@@ -44,11 +46,19 @@ class Wish:
 
 
 def decide(snapshot: FloorSnapshot) -> PacingDecision:
-    """Decide how many lines to add and which to release, from the snapshot alone."""
+    """Decide how many lines to add and which to release, from the snapshot alone. Never raises."""
     distrust = _distrust(snapshot)
     if distrust is not None:
         return _nothing(snapshot, distrust)
-    staff = count_staff(snapshot)
+    try:
+        return _decide(snapshot)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        words = f"the snapshot cannot be worked out ({type(error).__name__}): a figure in it cannot be"
+        return _nothing(snapshot, Cap(CapCode.BAD_SNAPSHOT, 0, words))
+
+
+def _decide(snapshot: FloorSnapshot) -> PacingDecision:
+    staff = muster(snapshot)
     if staff.due == 0:
         return _nothing(snapshot, Cap(CapCode.NO_AGENT, 0, "no agent is signed in and due back for a call"))
     brake = first_braking(snapshot.tallies)
@@ -117,12 +127,12 @@ def _wish(snapshot: FloorSnapshot, staff: Staff, mode: Mode, brake: WindowTally 
         case Mode.POWER:
             return _power(snapshot, staff, limit)
         case Mode.PREDICTIVE:
-            return _look_ahead(snapshot, limit)
+            return _look_ahead(snapshot, staff, limit)
 
 
 def _one_to_one(staff: Staff, brake: WindowTally | None) -> Wish:
-    free = max(0, staff.ready - staff.loose_lines)
-    words = f"one line per ready agent: {staff.ready} ready, {staff.loose_lines} lines may still claim one"
+    free = max(0, staff.ready - len(staff.loose))
+    words = f"one line per ready agent: {staff.ready} ready, {len(staff.loose)} lines may still claim one"
     caps = [Cap(CapCode.READY_AGENTS, free, words)]
     if staff.ready == 0:
         caps.append(_nobody_ready())
@@ -139,12 +149,12 @@ def _power(snapshot: FloorSnapshot, staff: Staff, limit: int) -> Wish:
     if staff.ready == 0:
         return Wish((_nobody_ready(),))
     ratio = snapshot.settings.ratio
-    wanted = max(0, math.floor(ratio * staff.ready + 1e-9) - staff.loose_lines)
-    words = f"{ratio:g} lines for each of {staff.ready} ready agents, {staff.loose_lines} already out"
+    wanted = max(0, math.floor(ratio * staff.ready + 1e-9) - len(staff.loose))
+    words = f"{ratio:g} lines for each of {staff.ready} ready agents, {len(staff.loose)} already out"
     caps = (Cap(CapCode.RATIO, wanted, words),)
     if snapshot.forecast is None:
         return Wish(caps)
-    ahead = _look_ahead(snapshot, min(limit, wanted))
+    ahead = _look_ahead(snapshot, staff, min(limit, wanted))
     return Wish(caps + ahead.caps, ahead.q)
 
 
@@ -152,15 +162,15 @@ def _nobody_ready() -> Cap:
     return Cap(CapCode.NO_READY_AGENT, 0, "no agent is ready, and this mode dials only for ready agents")
 
 
-def _look_ahead(snapshot: FloorSnapshot, limit: int) -> Wish:
+def _look_ahead(snapshot: FloorSnapshot, staff: Staff, limit: int) -> Wish:
     """Lines while the next one's chance to meet no agent is at most theta; releases when it is far above."""
     forecast = snapshot.forecast
     if forecast is None:
         return Wish(())
-    floor = floor_of(snapshot, forecast)
+    floor = floor_of(snapshot, forecast, staff, staff.loose)
     z = _demand(snapshot, forecast, floor)
     room = fill(z, forecast.weight, _runs(snapshot, forecast, limit), snapshot.theta, min(limit, MOST_PER_DECISION))
-    release = _releases(snapshot, forecast) if room.lines == 0 and room.q > RELEASE_AT * snapshot.theta else ()
+    release = _releases(snapshot, forecast, staff) if room.lines == 0 and room.q > RELEASE_AT * snapshot.theta else ()
     if room.lines >= limit:
         return Wish((), room.q, release)
     return Wish((_theta_cap(snapshot.theta, room, floor),), room.q, release)
@@ -193,38 +203,41 @@ def _runs(snapshot: FloorSnapshot, forecast: Forecast, limit: int) -> list[Run]:
     ]
 
 
-def _releases(snapshot: FloorSnapshot, forecast: Forecast) -> tuple[AttemptId, ...]:
-    """Lines past the legal ring time, oldest first, until q is within bounds without them."""
-    settings = snapshot.settings
-    if not settings.release_ringing:
+def _releases(snapshot: FloorSnapshot, forecast: Forecast, staff: Staff) -> tuple[AttemptId, ...]:
+    """Lines past the legal ring time, oldest first, as few as bring q within bounds (all, if none of that does)."""
+    old = overdue(snapshot, staff.loose) if snapshot.settings.release_ringing else []
+    if not old:
         return ()
-    old = [
-        line
-        for line in snapshot.lines
-        if line.stage is LineStage.RINGING
-        and line.ours
-        and line.reserved_for is None
-        and snapshot.now - line.since >= settings.min_ring_s
-    ]
-    old.sort(key=lambda line: line.since)
-    gone: set[AttemptId] = set()
-    for line in old:
-        gone.add(line.attempt)
-        kept = tuple(other for other in snapshot.lines if other.attempt not in gone)
-        z = _demand(snapshot, forecast, floor_of(replace(snapshot, lines=kept), forecast))
-        if float(forecast.weight @ z.overrun()) <= RELEASE_AT * snapshot.theta:
-            break
-    return tuple(line.attempt for line in old if line.attempt in gone)
+    gone = {line.attempt for line in old}
+    rest = floor_of(snapshot, forecast, staff, [line for line in staff.loose if line.attempt not in gone])
+    rows = np.concatenate([ringing_rows(snapshot.now, forecast, line.route, [line]) for line in old])
+
+    def q_without(count: int) -> float:
+        chances = np.concatenate((rest.chances, rows[count:]))
+        z = _demand(snapshot, forecast, Floor(rest.agents, rest.certain, chances))
+        return float(forecast.weight @ z.overrun())
+
+    low, high = 1, len(old)  # q falls with each line given up: the fewest that suffice are found by halving
+    while low < high:
+        middle = (low + high) // 2
+        if q_without(middle) <= RELEASE_AT * snapshot.theta:
+            high = middle
+        else:
+            low = middle + 1
+    return tuple(line.attempt for line in old[:low])
 
 
 def _outside_caps(snapshot: FloorSnapshot, staff: Staff) -> list[Cap]:
     """What trunks, rates, caller IDs, accounts and the campaign's own maximum allow."""
     settings, capacity = snapshot.settings, snapshot.capacity
-    ours = sum(1 for line in snapshot.lines if line.ours)
     most = math.floor(settings.max_lines_per_agent * staff.due)
     if settings.max_lines is not None:
         most = min(most, settings.max_lines)
-    caps = [Cap(CapCode.MAX_LINES, max(0, most - ours), f"at most {most} lines without an agent, {ours} are out")]
+    caps = [
+        Cap(
+            CapCode.MAX_LINES, max(0, most - staff.ours), f"at most {most} lines without an agent, {staff.ours} are out"
+        )
+    ]
     limits = (
         (CapCode.CHANNELS, capacity.channels_free, "free channels on the trunks"),
         (CapCode.CALLS_PER_SECOND, capacity.call_tokens, "calls the per-second limit allows now"),

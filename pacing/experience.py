@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from domain.ids import AgentId
+from pacing.answer_model import AnswerModel
 from pacing.answer_rate import AnswerRate
 from pacing.forecast import (
     AGE_BINS,
@@ -49,6 +50,7 @@ class Experience:
         talk, wrap: how long agents talk and wrap up.
         rings: ring times by route; "" holds all routes together.
         answers: the list's chance that a person answers.
+        accounts: accounts' own chances.
         paces: each agent's own speed.
     """
 
@@ -56,6 +58,7 @@ class Experience:
     wrap: DurationEstimator = field(default_factory=lambda: DurationEstimator(25.0, 1.0))
     rings: dict[str, RingTimes] = field(default_factory=lambda: {"": RingTimes()})
     answers: AnswerRate = field(default_factory=AnswerRate)
+    accounts: AnswerModel = field(default_factory=AnswerModel)
     paces: dict[AgentId, Pace] = field(default_factory=dict)
 
     def handled(self, agent: AgentId, seconds: float) -> None:
@@ -97,14 +100,19 @@ class Experience:
                 routes[name] = _route_tables(rings.curves(ringing.get(name, [])), grid, rings.verdict_s)
         return Forecast(
             version=version,
-            grid=grid,
+            grid=_short(grid),
             weight=np.full(GRID_POINTS, 1.0 / GRID_POINTS),
             slack_s=slack,
-            talk_busy=np.stack([_talk_busy(talk_risk, wrap_risk, free_by, pace) for pace in PACES]),
-            wrap_busy=np.stack([_wrap_busy(wrap_risk, free_by, pace) for pace in PACES]),
+            talk_busy=_short(np.stack([_talk_busy(talk_risk, wrap_risk, free_by, pace) for pace in PACES])),
+            wrap_busy=_short(np.stack([_wrap_busy(wrap_risk, free_by, pace) for pace in PACES])),
             handle_s=self.talk.mean() + self.wrap.mean(),
             routes=routes,
         )
+
+
+def _short(table: Floats) -> Floats:
+    """The table to six decimals: more is noise, and a recording of it would be three times as long."""
+    return np.round(table, 6)
 
 
 def _grid(curves: RingCurves, verdict_s: float) -> Floats:
@@ -120,10 +128,10 @@ def _route_tables(curves: RingCurves, grid: Floats, verdict_s: float) -> RouteFo
     by_then = np.interp(ahead, _AGES, curves.person_by)
     unanswered = 1.0 - curves.person_by[:-1]
     return RouteForecast(
-        arriving=by_then - curves.person_by[:-1, None],
-        unanswered=unanswered,
-        other=1.0 - curves.other_by[:-1],
-        person=curves.person_odds,
+        arriving=_short(by_then - curves.person_by[:-1, None]),
+        unanswered=_short(unanswered),
+        other=_short(1.0 - curves.other_by[:-1]),
+        person=_short(curves.person_odds),
     )
 
 

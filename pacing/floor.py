@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from domain.ids import AgentId, AttemptId
+from pacing.answer_model import AccountFacts
 from pacing.budget import Budget
+from pacing.calibration import Calibration
 from pacing.experience import Experience
 from pacing.forecast import Forecast, age_bin, pace_class
 from pacing.settings import PacingSettings
@@ -53,6 +55,13 @@ class Pacer:
     built_at: float = -math.inf
     tallies: tuple[WindowTally, ...] = ()
     talked: dict[AgentId, float] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+    predicted: dict[AttemptId, float] = field(default_factory=dict)
+    """q of the decisions that lines in flight were dialed on."""
+    told: dict[AttemptId, float] = field(default_factory=dict)
+    """The chances that accounts of lines still without an outcome came with."""
+    facts: dict[AttemptId, AccountFacts] = field(default_factory=dict)
+    """What was known of the accounts of these lines."""
     ignored: int = 0
     """Events that came twice, out of order or about something unknown."""
     heard_at: float = -math.inf
@@ -129,14 +138,36 @@ class Pacer:
         answer_p: float | None = None,
         route: str = "",
         reserved_for: AgentId | None = None,
+        q: float | None = None,
+        facts: AccountFacts | None = None,
     ) -> None:
-        """A call was ordered. `answer_p` is this account's own chance to answer; without it, the list's."""
+        """A call was ordered.
+
+        Args:
+            attempt: which.
+            now: when.
+            answer_p: this account's own chance that a person answers; without it, the list's is used.
+            route: name of the route.
+            reserved_for: the agent kept free for it.
+            q: the decision's q, to compare with what comes of the line.
+            facts: what is known of the account, to learn from; gives the chance when `answer_p` does not.
+        """
         self.heard_at = max(self.heard_at, now)
         if attempt in self.lines:
             self.ignored += 1
             return
         self.dials += 1
-        chance = self.experience.answers.rate() if answer_p is None else min(max(answer_p, 0.0), 1.0)
+        if q is not None and reserved_for is None:
+            self.predicted[attempt] = q
+        answers = self.experience.answers
+        if facts is not None:
+            self.facts[attempt] = facts
+            answer_p = self.experience.accounts.chance(facts) if answer_p is None else answer_p
+        if answer_p is None or not 0.0 <= answer_p <= 1.0:
+            chance = answers.rate()
+        else:
+            chance = answers.calibrated(answer_p)
+            self.told[attempt] = answer_p
         self.lines[attempt] = LineView(attempt, LineStage.DIALING, now, now, chance, route, reserved_for)
 
     def rang(self, attempt: AttemptId, now: float) -> None:
@@ -158,12 +189,12 @@ class Pacer:
         if human:
             line = self._advance(attempt, LineStage.WAITING, now)
             if line is not None:
-                self.experience.answers.outcome(True, now, line.answer_p)
+                self._outcome(attempt, now, person=True)
             return
         line = self._drop(attempt, now)
         if line is not None:
             self.over += 1
-            self.experience.answers.outcome(False, now)
+            self._outcome(attempt, now, person=False)
             for rings in self.experience.ring_times(line.route):
                 rings.machine((now if line.answered_at is None else line.answered_at) - line.dialed_at)
 
@@ -180,9 +211,12 @@ class Pacer:
         line = self._drop(attempt, now)
         if line is None or line.stage is LineStage.WAITING:
             return
+        if released:
+            self.told.pop(attempt, None)
+            self.facts.pop(attempt, None)
         self.over += 1
         if not released:
-            self.experience.answers.outcome(False, now)
+            self._outcome(attempt, now, person=False)
         for rings in self.experience.ring_times(line.route):
             (rings.released if released else rings.nobody)(now - line.dialed_at)
 
@@ -190,21 +224,33 @@ class Pacer:
         """Forget every line that the switch no longer has."""
         keep = set(live)
         self.lines = {attempt: line for attempt, line in self.lines.items() if attempt in keep}
+        for notes in (self.told, self.facts, self.predicted):
+            for attempt in notes.keys() - keep:
+                del notes[attempt]
 
     def _live_answer(self, attempt: AttemptId, now: float, *, abandoned: bool) -> None:
+        q = self.predicted.get(attempt)
         line = self._drop(attempt, now)
         if line is None:
             return
         self.over += 1
         self.live += 1
         self.lost += abandoned
+        if q is not None:
+            self.calibration.answered(q, abandoned=abandoned)
         if line.stage is not LineStage.WAITING:
-            self.experience.answers.outcome(True, now, line.answer_p)
+            self._outcome(attempt, now, person=True)
         answered_at = line.since if line.answered_at is None else line.answered_at
         needed_at = line.since if line.stage is LineStage.WAITING else now
         for rings in self.experience.ring_times(line.route):
             rings.person(answered_at - line.dialed_at, needed_at - answered_at)
         self.budget.answered(abandoned=abandoned, tallies=self.tallies, agents=len(self.agents), now=now)
+
+    def _outcome(self, attempt: AttemptId, now: float, *, person: bool) -> None:
+        self.experience.answers.outcome(person, now, self.told.pop(attempt, None))
+        facts = self.facts.pop(attempt, None)
+        if facts is not None:
+            self.experience.accounts.learn(facts, person=person)
 
     def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
@@ -221,6 +267,8 @@ class Pacer:
         line = self.lines.pop(attempt, None)
         if line is None:
             self.ignored += 1
+        else:
+            self.predicted.pop(attempt, None)
         return line
 
     # --- the picture ----------------------------------------------------------------------------------------------
@@ -237,13 +285,7 @@ class Pacer:
         inbound_per_s: float = 0.0,
     ) -> FloorSnapshot:
         """The floor now. Windows and limits are the caller's: they live in the ledger and on the trunks."""
-        self.tallies = tallies
-        self.rebuild(now)
-        answers = self.experience.answers
-        cold = answers.seen < _COLD_DIALS
-        theta = self.budget.theta(tallies, len(self.agents))
-        theta = min(theta, _COLD_THETA * self.settings.target) if cold else theta
-        return FloorSnapshot(
+        bare = FloorSnapshot(
             now=now,
             settings=self.settings,
             agents=tuple(self.agents.values()),
@@ -251,13 +293,48 @@ class Pacer:
             tallies=tallies,
             capacity=capacity,
             health=health,
+            candidates=candidates,
+            inbound_waiting=inbound_waiting,
+            inbound_per_s=inbound_per_s,
+        )
+        return self._with_forecast(bare)
+
+    def enrich(self, snapshot: FloorSnapshot) -> FloorSnapshot:
+        """Complete a snapshot the caller made of its own truth about agents and lines with all that was learned.
+
+        Lines and agents keep their states and times; they get their chances and speeds from here, when they are known.
+        """
+        lines = tuple(
+            line
+            if (known := self.lines.get(line.attempt)) is None
+            else replace(line, answer_p=known.answer_p, human_p=known.human_p, answered_at=known.answered_at)
+            for line in snapshot.lines
+        )
+        agents = tuple(
+            agent
+            if (seen := self.agents.get(agent.agent)) is None or seen.pace == agent.pace
+            else replace(agent, pace=seen.pace)
+            for agent in snapshot.agents
+        )
+        return self._with_forecast(replace(snapshot, lines=lines, agents=agents))
+
+    def _with_forecast(self, snapshot: FloorSnapshot) -> FloorSnapshot:
+        """Theta, the tables and the answer rate as of the snapshot's instant."""
+        self.tallies = snapshot.tallies
+        self.rebuild(snapshot.now)
+        answers = self.experience.answers
+        cold = answers.seen < _COLD_DIALS
+        theta = self.budget.theta(snapshot.tallies, len(self.agents))
+        theta = min(theta, _COLD_THETA * self.settings.target) if cold else theta
+        theta = theta / 2 if self.calibration.broken() else theta
+        candidates = tuple(replace(one, answer_p=answers.calibrated(one.answer_p)) for one in snapshot.candidates)
+        return replace(
+            snapshot,
             theta=theta,
             forecast=self.forecast,
             candidates=candidates,
             answer_p=answers.rate(),
             answer_p_high=answers.upper(),
-            inbound_waiting=inbound_waiting,
-            inbound_per_s=inbound_per_s,
             totals=Totals(self.dials, self.over, self.live, self.lost, self.wrapped),
         )
 

@@ -8,9 +8,9 @@ so often; between rebuilds they are constant, so a recording names each version 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,18 @@ class Forecast:
         return self.routes.get(name) or self.routes[""]
 
 
+def elapsed_bin(elapsed: float) -> int:
+    """Row of `talk_busy` and `wrap_busy` for an elapsed time in seconds."""
+    if not elapsed >= _FINE:
+        return int(elapsed) if elapsed > 0.0 else 0
+    return int(min(_FINE + math.log(elapsed / _FINE) / _GROWTH, ELAPSED_BINS - 1))
+
+
 def elapsed_bins(elapsed: Floats) -> Ints:
-    """Rows of `talk_busy` and `wrap_busy` for elapsed times in seconds."""
-    inside = np.maximum(elapsed, 0.0)
-    coarse = _FINE + (np.log(np.maximum(inside, _FINE) / _FINE) / _GROWTH)
-    return np.minimum(np.where(inside < _FINE, inside, coarse), ELAPSED_BINS - 1).astype(np.intp)
+    """The same for a column of times."""
+    coarse = _FINE + (np.log(np.maximum(elapsed, _FINE) / _FINE) / _GROWTH)
+    rows = np.where(elapsed < _FINE, np.maximum(elapsed, 0.0), coarse)
+    return np.minimum(rows, ELAPSED_BINS - 1).astype(np.intp)
 
 
 def elapsed_bin_start(row: int) -> float:
@@ -122,9 +129,7 @@ def to_jsonable(forecast: Forecast) -> dict[str, object]:
     }
 
 
-def from_jsonable(
-    version: int, numbers: Mapping[str, Iterable[object]], routes: Mapping[str, list[object]]
-) -> Forecast:
+def from_jsonable(version: int, numbers: Mapping[str, Any], routes: Mapping[str, list[object]]) -> Forecast:
     """The inverse of `to_jsonable`, its parts already told apart by the reader."""
     arrays = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
     return Forecast(

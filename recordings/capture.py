@@ -133,8 +133,11 @@ class Capture:
         Raises:
             CatalogueError: the catalogue cannot be read.
         """
-        owed = {call.attempt: call for call in await self._catalogue.owed() if call.attempt not in alive}
         sizes = await self._off_loop(lambda: _tidy(self._spool, self._staging))
+        owed: dict[AttemptId, FinishedCall] = {}
+        for call in await self._catalogue.owed():
+            if call.attempt not in alive and not await self._is_known_missing(call.attempt, sizes):
+                owed[call.attempt] = call
         for attempt, size in sizes.items():
             if attempt in owed or attempt in alive:
                 continue
@@ -146,6 +149,13 @@ class Capture:
         for call in owed.values():
             self.submit(call)
         return len(owed)
+
+    async def _is_known_missing(self, attempt: AttemptId, sizes: Collection[AttemptId]) -> bool:
+        """Whether an earlier start has looked for this file in vain, and it has not turned up since."""
+        if attempt in sizes:
+            return False
+        row = await self._catalogue.find(attempt)
+        return row is not None and row.state is RecordingState.MISSING
 
     async def finish(self, call: FinishedCall) -> CatalogueRow | None:
         """Make one recording.
@@ -169,6 +179,8 @@ class Capture:
         if row.state in FINAL:
             await self._remove_raw(call.attempt)
             self._try_kept_again(call.attempt)
+        elif size == 0:
+            await self._remove_raw(call.attempt)
         return row
 
     def _try_kept_again(self, stored: AttemptId) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from domain.ids import AttemptId, RecordingId
 from recordings.audio import Party
 from recordings.check import Finding
-from recordings.lifecycle import RecordingState
+from recordings.lifecycle import FINAL, RecordingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Catalogue(Protocol):
         ...
 
     async def owed(self) -> Sequence[FinishedCall]:
-        """Ended calls that were bridged under a recording mode and have no row, or one in state `captured`."""
+        """Ended calls that were bridged under a recording mode and have no row in a final state (`lifecycle.FINAL`)."""
         ...
 
 
@@ -106,5 +106,5 @@ class MemoryCatalogue:
         self.rows[row.attempt] = row
 
     async def owed(self) -> Sequence[FinishedCall]:
-        done = {attempt for attempt, row in self.rows.items() if row.state is not RecordingState.CAPTURED}
+        done = {attempt for attempt, row in self.rows.items() if row.state in FINAL}
         return [call for call in self._owed if call.attempt not in done]

@@ -34,7 +34,6 @@ class FindingCode(StrEnum):
     """Everything that can be wrong with a recording."""
 
     NO_FILE = "no_file"
-    EMPTY = "empty"
     NOT_AUDIO = "not_audio"
     PARTIAL_FRAME = "partial_frame"
     HEADER = "header"

@@ -16,15 +16,16 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, 
 
 from accounts.importing.rows import CheckedRow
 from accounts.model import DebtStatus
-from accounts.records import Stored, close_entries, store_account
+from accounts.records import Stored, close_entries, store_accounts
 from accounts.suppression import suppress_account
 from accounts.tables import debts, import_rows, imports
 from domain.clock import Clock
 from domain.ids import CampaignId, DebtId, ListId
 
-STEP_S: Final = 0.03
+STEP_S: Final = 0.02
 """A step stops taking rows after this long; with its commit it stays under 50 ms on an ordinary disk."""
 _ROWS_A_STEP: Final = 200
+_ROWS_AT_ONCE: Final = 10
 _DEBTS_A_STEP: Final = 2_000
 _CLEARED_A_STEP: Final = 1_000
 ROW: Final = TypeAdapter(CheckedRow)
@@ -101,25 +102,28 @@ def _apply(tx: Connection, now: Running, clock: Clock) -> StepReport:
     ).all()
     if not rows:
         return _next_phase(tx, now, clock)
-    began, counts, position, dealt_with = clock.monotonic(), dict(now.counts), now.position, 0
+    began, counts, done = clock.monotonic(), dict(now.counts), 0
     doubles: list[int] = []
-    for line, text in rows:
-        row = ROW.validate_json(text)
-        stored = store_account(tx, now.client, row.record, clock.now(), now.into)
-        _count(counts, stored)
-        if row.suppress is not None:
-            numbers = [phone.number for phone in row.record.phones]
-            added = suppress_account(
-                tx, row.suppress, clock.now(), stored.person, stored.debt, numbers, f"import:{now.id}"
-            )
-            counts["suppressed"] = counts.get("suppressed", 0) + added
-        if stored.double_of is not None:
-            doubles.append(line)
-        position, dealt_with = line, dealt_with + 1
-        if clock.monotonic() - began > STEP_S:
-            break
-    _save(tx, now, now.phase, position, counts)
-    return StepReport(now.phase, dealt_with, tuple(doubles))
+    while done < len(rows) and clock.monotonic() - began < STEP_S:
+        some = [ROW.validate_json(text) for _line, text in rows[done : done + _ROWS_AT_ONCE]]
+        stored = store_accounts(tx, now.client, [row.record for row in some], clock.now(), now.into)
+        for row, result in zip(some, stored, strict=True):
+            _count(counts, result)
+            _suppress(tx, row, result, counts, now.id, clock)
+        doubles += [row.row for row, result in zip(some, stored, strict=True) if result.double_of is not None]
+        done += len(some)
+    _save(tx, now, now.phase, rows[done - 1].line, counts)
+    return StepReport(now.phase, done, tuple(doubles))
+
+
+def _suppress(
+    tx: Connection, row: CheckedRow, stored: Stored, counts: dict[str, int], import_id: int, clock: Clock
+) -> None:
+    if row.suppress is not None:
+        numbers = [phone.number for phone in row.record.phones]
+        source = f"import:{import_id}"
+        added = suppress_account(tx, row.suppress, clock.now(), stored.person, stored.debt, numbers, source)
+        counts["suppressed"] = counts.get("suppressed", 0) + added
 
 
 def _count(counts: dict[str, int], stored: Stored) -> None:

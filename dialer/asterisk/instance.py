@@ -189,7 +189,8 @@ class Instance:
                 stderr=output,
                 start_new_session=True,
             )
-            await process.wait()  # the program has gone into the background, or has failed
+            if await process.wait() != 0:  # zero: it has gone into the background
+                raise self._failed("did not start")
         try:
             async with asyncio.timeout(deadline_s):
                 await self._wait_ready()

@@ -66,7 +66,7 @@ class PortBlock:
 
 @contextmanager
 def lease(worker: int = 0) -> Iterator[PortBlock]:
-    """A block of free ports that no other lease on this machine has, until the context ends.
+    """A block of free ports that no other lease of this user has, until the context ends.
 
     Args:
         worker: number of the parallel worker; a hint where to look first.
@@ -74,12 +74,12 @@ def lease(worker: int = 0) -> Iterator[PortBlock]:
     Raises:
         AsteriskError: every block is leased or in use.
     """
-    folder = Path(tempfile.gettempdir()) / "fairdial-ports"
-    folder.mkdir(mode=0o1777, exist_ok=True)
+    folder = Path(tempfile.gettempdir()) / f"fairdial-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     for step in range(_BLOCKS):
         number = (worker + step) % _BLOCKS
         block = PortBlock(_FIRST + number * _BLOCK)
-        lock = os.open(folder / str(number), os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(folder / str(number), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if _locked(lock) and not any(taken("127.0.0.1", block.instance(index)) for index in range(4)):
                 yield block

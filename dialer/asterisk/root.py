@@ -7,6 +7,7 @@ meets the C library of the machine it runs on. See docs/decisions/0002-private-r
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,8 +148,12 @@ class OwnAsterisk:
         return cls(binary=binary, modules=modules[0].parent, data=data)
 
     def command(self, program: str, arguments: Sequence[str] = ()) -> list[str]:
-        """The argument vector; programs other than asterisk are looked up in PATH."""
-        return [str(self.binary) if program == "asterisk" else program, *arguments]
+        """The argument vector; programs other than asterisk are looked up in PATH, where sox may have its old name."""
+        if program == "asterisk":
+            return [str(self.binary), *arguments]
+        if program == "sox_ng" and shutil.which(program) is None:
+            program = "sox"
+        return [program, *arguments]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"RES_OPTIONS": _RESOLVER_PATIENCE}

@@ -31,9 +31,18 @@ SCRIPT: Final = CARRIER_TEMPLATES / "speech.toml"
 _USER: Final = "fairdial"
 _FILE: Final = "carrier.jsonl"
 _PRESSABLE: Final = frozenset("0123456789*#")
-# Configuration that says "none of that" the same way for every instance.
-_SHARED: Final = ("acl.conf", "ccss.conf", "cdr.conf", "features.conf", "http.conf", "logger.conf", "pjproject.conf")
-_SHARED_TOO: Final = ("indications.conf", "udptl.conf")
+SHARED: Final = (
+    "acl.conf",
+    "ccss.conf",
+    "cdr.conf",
+    "features.conf",
+    "http.conf",
+    "indications.conf",
+    "logger.conf",
+    "pjproject.conf",
+    "udptl.conf",
+)
+"""Configuration that says "none of that" the same way for every instance."""
 _EARLY_MS: Final = (900, 1700)
 _LATE_MS: Final = (2500, 3500)
 
@@ -97,7 +106,7 @@ class Carrier:
     @property
     def file(self) -> Path:
         """Where it writes what it saw; read it with `carrier_file.read_calls`. Kept from one start to the next."""
-        return self.instance.place.log / _FILE
+        return self.instance.place.log / "cel-custom" / _FILE
 
     @property
     def clips(self) -> Path:
@@ -131,6 +140,7 @@ class Carrier:
         speaker = EspeakSpeaker(root.command("espeak-ng"), root.environment(), root.data / "sounds/en_US_f_Allison")
         make_clips(self.settings.script, speaker, self.clips)
         self.instance.render()
+        self.file.touch()  # readable from the first moment, whoever reads it
         await self.instance.start()
 
     async def stop(self) -> None:
@@ -176,6 +186,7 @@ class Carrier:
 
     def _files(self, place: Place, ami_secret: str) -> Mapping[str, str]:
         (place.spool / "outgoing").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         values = {
             "address": self.settings.address,
             "ports": self.settings.ports,
@@ -183,14 +194,14 @@ class Carrier:
             "secret": self._secret,
             "ami_user": AMI_USER,
             "ami_secret": ami_secret,
-            "events": self.file,
+            "events": _FILE,  # relative: Asterisk cuts a section's name, and so a long path, at 79 characters
             "seed": self.settings.seed,
             "clips": self.clips,
             "by_suffix": BY_SUFFIX,
             "tones_hz": TONES_HZ,
             "tables": tables(self.settings.profile, load_script(self.settings.script)),
         }
-        shared = {name: (TEMPLATES / name).read_text("utf-8") for name in (*_SHARED, *_SHARED_TOO)}
+        shared = {name: (TEMPLATES / name).read_text("utf-8") for name in SHARED}
         return shared | render_folder(values, CARRIER_TEMPLATES)
 
 
@@ -204,7 +215,9 @@ def tables(profile: Profile, script: Script) -> tuple[Table, ...]:
         Table("EARLY", _seconds(_even(*_EARLY_MS))),
         Table("LATE", _seconds(_even(*_LATE_MS))),
         Table("PERSON", _clips("person", [row.name for row in script.person])),
+        Table("WORDY_PERSON", _clips("person", [row.name for row in script.wordy_person])),
         Table("VOICEMAIL", _clips("voicemail", [row.name for row in script.voicemail])),
+        Table("TERSE_VOICEMAIL", _clips("voicemail", [row.name for row in script.terse_voicemail])),
         Table("MAILBOX_FULL", _clips("mailbox-full", [row.name for row in script.mailbox_full])),
         Table("INTERCEPT", _clips("intercept", [row.name for row in script.intercept])),
     )

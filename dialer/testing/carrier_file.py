@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dialer.testing.number_plan import BY_BEHAVIOUR, Behaviour
 from domain.outcomes import Outcome
@@ -51,6 +51,7 @@ class CarrierCall:
         called: the number called, E.164.
         direction: who called.
         behaviour: the truth about the party.
+        registered: whether the dialer was registered; a call without is refused with 403, whoever was called.
         nth: which call to this number it was, from 1.
         invited_at: the authenticated INVITE came, or (to the dialer) went.
         rang_at: the first 180 or 183 was sent.
@@ -72,6 +73,7 @@ class CarrierCall:
     called: str
     direction: Direction
     behaviour: Behaviour
+    registered: bool
     nth: int
     invited_at: datetime
     rang_at: datetime | None
@@ -95,6 +97,8 @@ class CarrierCall:
     @property
     def expected(self) -> frozenset[Outcome]:
         """The outcomes that agree with the truth."""
+        if not self.registered:
+            return frozenset({Outcome.CARRIER_BLOCKED})
         return BY_BEHAVIOUR[self.behaviour].expected
 
 
@@ -120,12 +124,33 @@ class _Line(BaseModel):
     eventextra: str = ""
 
 
-class _PlanExtra(BaseModel):
+class _UserExtra(BaseModel):
     """What the dialplan gave to CELGenUserEvent."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     extra: str = ""
+
+
+class _Plan(BaseModel):
+    """Who was called and the truth: event INVITE, or CALLER for a call to the dialer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    call_id: str
+    called: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+    behaviour: Behaviour
+    tone: int
+    nth: int = 1
+    caller: str = ""
+    sender: str = Field(default="", alias="from")
+    asserted: str = ""
+
+
+class _Press(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    digit: str
 
 
 class _HangupExtra(BaseModel):
@@ -146,7 +171,7 @@ class _Gathered:
     """The events of one channel."""
 
     times: dict[str, datetime] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
+    plan: _Plan | None = None
     direction: Direction = Direction.FROM_DIALER
     hangup: _HangupExtra | None = None
     pressed: str = ""
@@ -181,17 +206,9 @@ def fold(lines: Iterable[bytes]) -> CarrierFile:
                 raise ValueError("a line without its end")
             event = _Line.model_validate_json(line)
             _gather(channels.setdefault(event.uniqueid, _Gathered()), event)
-        except (ValueError, ValidationError, OverflowError):
+        except (ValueError, OverflowError):  # pydantic's ValidationError is a ValueError
             bad += 1
-    calls: list[CarrierCall] = []
-    for channel, gathered in channels.items():
-        try:
-            call = _call(channel, gathered)
-        except (ValueError, KeyError):
-            bad += 1
-            continue
-        if call is not None:
-            calls.append(call)
+    calls = [call for channel, gathered in channels.items() if (call := _call(channel, gathered)) is not None]
     return CarrierFile(tuple(sorted(calls, key=lambda call: (call.invited_at, call.channel))), bad)
 
 
@@ -199,13 +216,13 @@ def _gather(channel: _Gathered, event: _Line) -> None:
     at = _EPOCH + timedelta(microseconds=round(event.eventtime * 1_000_000))
     match event.eventtype:
         case "INVITE" | "CALLER":
-            channel.facts = _facts(event)
+            channel.plan = _Plan.model_validate(_facts(event))
             if event.eventtype == "CALLER":
                 channel.direction = Direction.TO_DIALER
         case "HANGUP":
             channel.hangup = _HangupExtra.model_validate_json(event.eventextra)
         case "PRESS":
-            channel.pressed += _facts(event)["digit"]
+            channel.pressed += _Press.model_validate(_facts(event)).digit
         case "DTMF":
             channel.heard += _DigitExtra.model_validate_json(event.eventextra).digit
         case _:
@@ -215,24 +232,24 @@ def _gather(channel: _Gathered, event: _Line) -> None:
 
 def _facts(event: _Line) -> dict[str, str]:
     """The name=value pairs of a user event, percent-decoded."""
-    text = _PlanExtra.model_validate_json(event.eventextra).extra
+    text = _UserExtra.model_validate_json(event.eventextra).extra
     return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True, strict_parsing=True).items()}
 
 
 def _call(channel: str, gathered: _Gathered) -> CarrierCall | None:
     """The record of one channel; None where there is no plan: a call to the dialer that nobody answered."""
-    facts, times = gathered.facts, gathered.times
-    if not facts:
+    plan, times, hangup = gathered.plan, gathered.times, gathered.hangup
+    if plan is None:
         return None
-    hangup = gathered.hangup
     outward = gathered.direction is Direction.TO_DIALER
     return CarrierCall(
         channel=channel,
-        call_id=facts["call_id"],
-        called="+" + facts["called"],
+        call_id=plan.call_id,
+        called="+" + plan.called,
         direction=gathered.direction,
-        behaviour=Behaviour(facts["behaviour"]),
-        nth=int(facts.get("nth", "1")),
+        behaviour=plan.behaviour,
+        registered="UNREGISTERED" not in times,
+        nth=plan.nth,
         invited_at=times.get("CHAN_START", times["CALLER" if outward else "INVITE"]),
         rang_at=times.get("RINGING"),
         answered_at=times.get("ANSWER"),
@@ -241,9 +258,9 @@ def _call(channel: str, gathered: _Gathered) -> CarrierCall | None:
         ended_at=times.get("HANGUP"),
         ended_by=_ended_by(hangup),
         cause=hangup.hangupcause if hangup is not None else None,
-        tone_hz=int(facts["tone"]) if BY_BEHAVIOUR[Behaviour(facts["behaviour"])].person else None,
-        caller_id="+" + facts["caller"] if outward else _sip_user(facts["from"]),
-        asserted="" if outward else _sip_user(facts["asserted"]),
+        tone_hz=plan.tone if BY_BEHAVIOUR[plan.behaviour].person else None,
+        caller_id=f"+{plan.caller}" if outward else _sip_user(plan.sender),
+        asserted=_sip_user(plan.asserted),
         pressed=gathered.pressed,
         heard=gathered.heard,
     )

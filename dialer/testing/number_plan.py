@@ -7,6 +7,7 @@ party sends while it talks, so that a recording shows whom it holds.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -24,7 +25,9 @@ class Behaviour(StrEnum):
     HUMAN_PATIENT = "human_patient"
     HUMAN_PRESSES_9 = "human_presses_9"
     SLOW_HUMAN = "slow_human"
+    WORDY_HUMAN = "wordy_human"
     VOICEMAIL = "voicemail"
+    TERSE_VOICEMAIL = "terse_voicemail"
     MAILBOX_FULL = "mailbox_full"
     FAX = "fax"
     FAX_CNG = "fax_cng"
@@ -117,10 +120,25 @@ PLAN: Final[tuple[PlanRow, ...]] = (
         person=True,
     ),
     PlanRow(
+        Behaviour.WORDY_HUMAN,
+        "07",
+        "180, 200",
+        "as human, but answers with a whole sentence: a detector that counts words takes it for a machine",
+        _TALKS | _RINGS,
+        person=True,
+    ),
+    PlanRow(
         Behaviour.VOICEMAIL,
         "11",
         "180, 200",
         "a greeting of 6 to 10 s, a beep, 20 s of recording silence, hangs up",
+        _MACHINE,
+    ),
+    PlanRow(
+        Behaviour.TERSE_VOICEMAIL,
+        "13",
+        "180, 200",
+        "as voicemail, but the greeting is three words and a pause: a detector takes it for a person",
         _MACHINE,
     ),
     PlanRow(
@@ -205,13 +223,26 @@ def number_for(behaviour: Behaviour | None, area_code: str, k: int) -> PhoneNumb
     Raises:
         ValueError: the area code is malformed, or k is beyond the numbers there are (some ten thousand).
     """
-    if len(area_code) != 3 or not area_code.isdigit() or area_code[0] in "01":
+    if re.fullmatch(r"[2-9][0-9]{2}", area_code) is None:
         raise ValueError(f"area code {area_code!r}: three digits are expected, the first 2 to 9")
     block, tone = divmod(k, 100)
     if k < 0 or block >= len(_EXCHANGES):
         raise ValueError(f"k = {k}: 0 to {len(_EXCHANGES) * 100 - 1} are there; use another area code for more")
     suffix = PROFILE_SUFFIX if behaviour is None else BY_BEHAVIOUR[behaviour].suffix
     return PhoneNumber(f"+1{area_code}{_EXCHANGES[block]}{tone:02d}{suffix}")
+
+
+def markdown_table() -> str:
+    """The plan as the documentation shows it."""
+    lines = [
+        "| SS | behaviour | on the wire | what the party does | outcomes that agree |",
+        "|---|---|---|---|---|",
+    ]
+    for row in PLAN:
+        outcomes = ", ".join(outcome for outcome in Outcome if outcome in row.expected)
+        lines.append(f"| {row.suffix} | `{row.behaviour}` | {row.sip} | {row.does} | {outcomes} |")
+    lines.append("| other | drawn | | one of the above, by the weights of the profile | |")
+    return "\n".join(lines) + "\n"
 
 
 def fixed_behaviour(number: PhoneNumber) -> Behaviour | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import tomllib
 import wave
@@ -26,6 +27,9 @@ Samples = npt.NDArray[np.float64]
 RATE: Final = 8000
 SPEECH_AT_S: Final = 2.8
 """When a person speaks again after answering: by then every detector that waits for 0.8 s of silence has judged."""
+
+LISTENS_S: Final = 1.0
+"""How long a person listens after the greeting at least."""
 
 _VERSION: Final = b"1"  # part of the stamp: raise it when the way clips are made changes
 _SPEECH_DBFS: Final = -20.0
@@ -46,12 +50,13 @@ class _Row(BaseModel):
 
 
 class Part(_Row):
-    """A piece of an announcement: text for a voice, or a recorded prompt."""
+    """A piece of an announcement: text for a voice, a recorded prompt, or a pause."""
 
     say: str = ""
     voice: str = "en-us"
     speed: int = 165
     prompt: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")] = ""
+    pause_s: _Seconds = 0
 
 
 class Person(_Row):
@@ -77,7 +82,9 @@ class Script(_Row):
     """Everything the carrier's parties say."""
 
     person: tuple[Person, ...]
+    wordy_person: tuple[Person, ...]
     voicemail: tuple[Announcement, ...]
+    terse_voicemail: tuple[Announcement, ...]
     mailbox_full: tuple[Announcement, ...]
     intercept: tuple[Announcement, ...]
 
@@ -150,10 +157,10 @@ def load_script(path: Path) -> Script:
 
 def clips(script: Script, speaker: Speaker) -> Iterator[tuple[str, Samples]]:
     """Every clip by file name (without extension), in the order of the script."""
-    for person in script.person:
+    for person in (*script.person, *script.wordy_person):
         yield f"person-{person.name}", _person(person, speaker)
-    for voicemail in script.voicemail:
-        beep = np.concatenate([_silence(0.3), _tone(1000.0, 0.45, -12.0)])
+    beep = np.concatenate([_silence(0.3), _tone(1000.0, 0.45, -12.0)])
+    for voicemail in (*script.voicemail, *script.terse_voicemail):
         yield f"voicemail-{voicemail.name}", np.concatenate([_announce(voicemail, speaker), beep])
     for full in script.mailbox_full:
         yield f"mailbox-full-{full.name}", _announce(full, speaker)
@@ -178,7 +185,9 @@ def make_clips(script_path: Path, speaker: Speaker, folder: Path) -> int:
     made = 0
     for name, sound in clips(script, speaker):
         noise = np.random.default_rng(len(sound)).normal(0, 10 ** (_ROOM_DBFS / 20), len(sound))
-        (folder / f"{name}.ulaw").write_bytes(mu_law(sound + noise))
+        fresh = folder / f".{name}.{os.getpid()}"  # another carrier may be playing from this folder
+        fresh.write_bytes(mu_law(sound + noise))
+        fresh.replace(folder / f"{name}.ulaw")
         made += 1
     stamp.write_text(wanted, "ascii")
     return made
@@ -197,11 +206,7 @@ def mu_law(sound: Samples) -> bytes:
 
 def _person(person: Person, speaker: Speaker) -> Samples:
     opening = np.concatenate([_silence(person.pickup_s), speaker.say(person.hello, person.voice, person.speed)])
-    missing = SPEECH_AT_S - len(opening) / RATE
-    if missing < 0.85:
-        raise SpeechError(
-            f"person {person.name}: pickup and hello leave {missing:.2f} s of silence; 0.85 s is the least"
-        )
+    missing = max(SPEECH_AT_S - len(opening) / RATE, LISTENS_S)
     return np.concatenate(
         [opening, _silence(missing), speaker.say(person.speech, person.voice, person.speed), _silence(0.2)]
     )
@@ -210,9 +215,14 @@ def _person(person: Person, speaker: Speaker) -> Samples:
 def _announce(announcement: Announcement, speaker: Speaker) -> Samples:
     pieces = [_silence(announcement.pickup_s)]
     for part in announcement.parts:
-        spoken = speaker.prompt(part.prompt) if part.prompt else speaker.say(part.say, part.voice, part.speed)
-        pieces += [spoken, _silence(0.25)]
+        pieces += [_spoken(part, speaker), _silence(0.25)]
     return np.concatenate(pieces)
+
+
+def _spoken(part: Part, speaker: Speaker) -> Samples:
+    if part.prompt:
+        return speaker.prompt(part.prompt)
+    return speaker.say(part.say, part.voice, part.speed) if part.say else _silence(part.pause_s)
 
 
 def _silence(seconds: float) -> Samples:

@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from pacing.decision import PacingDecision
-from pacing.forecast import Forecast, elapsed_bins
+from pacing.forecast import Floats, Forecast, elapsed_bin
 from pacing.settings import Mode, PacingSettings
+from pacing.simulation.policy import EVERY_TEAM
 from pacing.snapshot import AgentState, FloorSnapshot, LineStage
 
 _FREE_RUNNING: Final = PacingSettings(mode=Mode.PREDICTIVE)
@@ -25,8 +26,8 @@ class PowerOnIdle:
     """A fixed number of lines per idle agent, as boost factors and lines-per-agent settings do."""
 
     ratio: float
-    tick_s: float = 0.5
-    on_events: bool = True
+    tick_s: float = 5.0
+    events_up_to: int = EVERY_TEAM
     settings: PacingSettings = _FREE_RUNNING
 
     @property
@@ -45,7 +46,7 @@ class FixedRatio:
 
     ratio: float
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
 
     @property
@@ -65,7 +66,7 @@ class Issabel:
     share: float = 0.7
     answer_s: float = 10.0
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
 
     @property
@@ -100,7 +101,7 @@ class MeanMatching:
     adapts: bool = False
     target: float = 0.03
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
     seen: tuple[int, int] = field(default=(0, 0))
     built: int = 0
@@ -119,6 +120,8 @@ class MeanMatching:
         free = self._free(snapshot, forecast)
         expected = self._expected(snapshot, forecast)
         wanted = math.floor((free - expected) / max(snapshot.answer_p, 1e-3) + 1e-9)
+        if not snapshot.lines and any(agent.state is AgentState.READY for agent in snapshot.agents):
+            wanted = max(wanted, 1)  # however the knob stands, an idle agent gets a line
         return _lines(snapshot, wanted, f"{free:.1f} agents expected free, {expected:.1f} answers expected")
 
     def _adapt(self, snapshot: FloorSnapshot) -> None:
@@ -126,8 +129,8 @@ class MeanMatching:
         abandoned = snapshot.totals.abandoned - self.seen[1]
         self.seen = (snapshot.totals.answered, snapshot.totals.abandoned)
         agents = max(len(snapshot.agents), 1)
-        gain = 6.0 * min(0.25, 1.5 / agents)
-        self.knob = min(max(self.knob + gain * (self.target * answered - abandoned), -6.0), 60.0)
+        gain = 2.0 * min(0.25, 1.5 / agents)
+        self.knob = min(max(self.knob + gain * (self.target * answered - abandoned), -3.0), 60.0)
 
     def _free(self, snapshot: FloorSnapshot, forecast: Forecast) -> float:
         window = max(self.knob, 0.0)
@@ -146,8 +149,8 @@ class MeanMatching:
                     free += self._ending(table, elapsed, forecast, window)
         return free * math.exp(min(self.knob, 0.0))
 
-    def _ending(self, table: np.ndarray, elapsed: list[float], forecast: Forecast, window: float) -> float:
-        rows = 1.0 - table[2, elapsed_bins(np.array(elapsed))]
+    def _ending(self, table: Floats, elapsed: list[float], forecast: Forecast, window: float) -> float:
+        rows = 1.0 - table[2, [elapsed_bin(seconds) for seconds in elapsed]]
         times = np.concatenate(([0.0], forecast.grid + forecast.slack_s))
         padded = np.concatenate((np.zeros((len(rows), 1)), rows), axis=1)
         if window <= times[-1]:

@@ -108,6 +108,7 @@ class Measure:
             "days": [lost / n for _, (n, lost) in sorted(self.day_counts.items())],
             "lines_per_agent": (self.line_s + self.talk_s) / self.agent_s if self.agent_s else 0.0,
             "idle_s_per_call": self.idle_s / self.served if self.served else math.inf,
+            "agent_hours": self.agent_s / 3600.0,
             "released": self.released,
             "decisions": len(times),
             "decision_ms": {"p50": 1000 * quantile(times, 0.5), "p99": 1000 * quantile(times, 0.99)},

@@ -27,7 +27,7 @@ Stopwatch = Callable[[], float]
 
 _CAPACITY: Final = Capacity()
 _HEALTH: Final = Health()
-_KNOWN_AHEAD: Final = 40
+_KNOWN_AHEAD: Final = 24
 """How many accounts the policy is told about in advance when their chances are known."""
 
 
@@ -97,7 +97,6 @@ class World:
     day: int = 0
     hired: int = 0
     dialed: int = 0
-    last_event_decision: float = -1.0
 
     def __post_init__(self) -> None:
         base = Random(f"{self.seed}/{self.workload.name}")
@@ -156,7 +155,7 @@ class World:
 
     def _prompt(self) -> None:
         """An event the policy may want to act on at once."""
-        if self.policy.on_events:
+        if len(self.agents) <= self.policy.events_up_to:
             self._decide()
 
     def _decide(self) -> None:
@@ -177,7 +176,7 @@ class World:
         for attempt in decision.release:
             self._release(attempt)
         for _ in range(decision.lines_to_add):
-            if not self._dial(reserve=decision.reserve):
+            if not self._dial(reserve=decision.reserve, q=decision.q):
                 break
 
     def _tallies(self) -> tuple[WindowTally, ...]:
@@ -206,7 +205,7 @@ class World:
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
-    def _dial(self, *, reserve: bool) -> bool:
+    def _dial(self, *, reserve: bool, q: float | None) -> bool:
         agent = None
         if reserve:
             agent = self._next_idle()
@@ -222,7 +221,7 @@ class World:
         self.flying[line.attempt] = line
         self.measure.line_out(now)
         told = min(load.answer.p * relative, 0.95) if known else None
-        self.pacer.dialed(line.attempt, now, answer_p=told, reserved_for=None if agent is None else agent.id)
+        self.pacer.dialed(line.attempt, now, answer_p=told, reserved_for=None if agent is None else agent.id, q=q)
         delay = load.post_dial_delay_s
         if delay > 0.0:
             self._at(now + delay, Event.RING, line)

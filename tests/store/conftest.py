@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from accounts import campaigns, claim, ledger, records
-from accounts.model import CampaignSettings, Claim, Mode, Refusal, Reservation, ReserveRequest, Ruling
+from accounts.model import CampaignSettings, Claim, Ending, Mode, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
 from compliance.facts import CallFacts
 from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
 from domain.money import Money
+from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 from domain.telephony import RecordingMode, Treatment
 
-NOON = datetime(2026, 12, 1, 15, tzinfo=UTC)
+from . import postgres
+from .constants import NOON
+
 CALLER_ID = PhoneNumber("+12125550100")
 SETTINGS = CampaignSettings(
     purpose="debt_third_party",
@@ -59,6 +62,11 @@ class Floor:
     list_id: ListId
     now: datetime = NOON
 
+    @property
+    def url(self) -> str:
+        address = self.store.url
+        return str(address.database) if address.get_backend_name() == "sqlite" else address.render_as_string()
+
     def later(self, **span: float) -> datetime:
         self.now += timedelta(**span)
         return self.now
@@ -86,23 +94,50 @@ class Floor:
         caller_id: PhoneNumber = CALLER_ID,
         fence: int = 0,
     ) -> Reservation | Refusal:
-        request = ReserveRequest(
-            new_attempt_id(self.now), held, Mode.PROGRESSIVE, "carrier", caller_id, self.now, agent, fence
-        )
+        request = replace(self.request(held), agent=agent, caller_id=caller_id, fence=fence)
         return self.store.write(ledger.reserve, request, decide)
+
+    def request(self, held: Claim) -> ReserveRequest:
+        return ReserveRequest(new_attempt_id(self.now), held, Mode.PROGRESSIVE, "carrier", CALLER_ID, self.now)
+
+    def end(self, made: Reservation | Refusal, outcome: Outcome) -> bool:
+        assert isinstance(made, Reservation)
+        return self.store.write(ledger.record_outcome, made.attempt, Ending(outcome), self.now)
+
+    @classmethod
+    def on(cls, store: Store) -> Floor:
+        store.write(campaigns.own_number, CALLER_ID, 10_000)
+        campaign = store.write(campaigns.create, "demo", SETTINGS, NOON)
+        store.write(campaigns.move, campaign, "start")
+        client = store.write(campaigns.client_id, "Acme", NOON)
+        return cls(store, campaign, client, store.write(campaigns.list_id, campaign, "first", NOON))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    folder = postgres.binaries()
+    if folder is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt install postgresql)")
+    with postgres.running(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store, on each of the two databases."""
+    if request.param == "sqlite":
+        return str(tmp_path / "accounts.db")
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    return server.new_database()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(tmp_path / "accounts.db", NOON)
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url, NOON)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def floor(store: Store) -> Floor:
-    store.write(campaigns.own_number, CALLER_ID, 10_000)
-    campaign = store.write(campaigns.create, "demo", SETTINGS, NOON)
-    store.write(campaigns.move, campaign, "start")
-    client = store.write(campaigns.client_id, "Acme", NOON)
-    return Floor(store, campaign, client, store.write(campaigns.list_id, campaign, "first", NOON))
+    return Floor.on(store)

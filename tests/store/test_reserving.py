@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from accounts import ledger
-from accounts.model import Ending, Refusal, RefusalCause, Reservation
+import pytest
+from sqlalchemy import func, select
+
+import compliance
+from accounts import campaigns, funnel, ledger
+from accounts.entries import EntryState
+from accounts.model import Ending, Mode, Refusal, RefusalCause, Reservation
+from accounts.records import AddressRecord, PhoneRecord
+from accounts.tables import decisions
 from compliance.facts import CallFacts
+from compliance.wire import facts_from_json
 from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
 from domain.reasons import ReasonCode
 
-from .conftest import Floor, blocked
+from .conftest import CALLER_ID, Answer, Floor, blocked
 
 pytestmark = pytest.mark.store
 
@@ -55,10 +64,6 @@ def test_an_outcome_is_recorded_once(floor: Floor) -> None:
 
 
 def test_the_daily_cap_of_a_caller_id_holds(floor: Floor) -> None:
-    from accounts import campaigns
-
-    from .conftest import CALLER_ID
-
     floor.store.write(campaigns.own_number, CALLER_ID, 1)
     floor.account(1)
     floor.account(2)
@@ -67,3 +72,58 @@ def test_the_daily_cap_of_a_caller_id_holds(floor: Floor) -> None:
     refusal = floor.reserve(second)
     assert isinstance(refusal, Refusal)
     assert refusal.cause is RefusalCause.CALLER_ID_CAP
+
+
+def test_screening_moves_the_blocked_and_reserves_nothing(floor: Floor) -> None:
+    for n in range(4):
+        floor.account(n)
+    held = floor.claims()
+    due = floor.now.replace(hour=18)
+
+    def only_even(facts: CallFacts) -> Answer:
+        return Answer() if int(facts.number.e164) % 2 == 0 else blocked(ReasonCode.CALL_WINDOW, due)
+
+    seen = floor.store.write(ledger.screen, held, floor.now, Mode.PROGRESSIVE, only_even, agent_guaranteed=False)
+    assert [one.number.e164[-1] for one in seen.passed] == ["0", "2"]
+    assert {refusal.retry_at for _held, refusal in seen.refused} == {due}
+    again = floor.store.write(ledger.screen, held, floor.now, Mode.PROGRESSIVE, only_even, agent_guaranteed=False)
+    assert {refusal.cause for _held, refusal in again.refused} == {RefusalCause.STALE_CLAIM}
+    assert isinstance(floor.reserve(seen.passed[0]), Reservation)
+
+
+def test_the_same_block_on_the_same_day_is_written_once(floor: Floor) -> None:
+    floor.account(1)
+    for hours in (1, 1, 24):
+        (held,) = floor.claims()
+        due = floor.now + timedelta(minutes=30)
+        floor.reserve(held, lambda _facts, due=due: blocked(ReasonCode.MIN_GAP, due))  # type: ignore[misc]
+        floor.later(hours=hours)
+    count = select(func.count()).select_from(decisions)
+    assert floor.store.read(lambda tx: tx.execute(count).scalar_one()) == 1
+    (held,) = floor.claims()
+    floor.reserve(held, lambda _facts: blocked(ReasonCode.MIN_GAP, floor.now))
+    assert floor.store.read(lambda tx: tx.execute(count).scalar_one()) == 2
+
+
+def test_a_decision_can_be_taken_again_from_what_was_written_down(floor: Floor) -> None:
+    policy = compliance.load_policy()
+    floor.account(1, address=AddressRecord(zip="10001", state="NY"))
+    (held,) = floor.claims()
+    made = floor.reserve(held, lambda facts: compliance.decide(facts, policy))
+    assert isinstance(made, Reservation)
+    row = floor.store.read(lambda tx: tx.execute(select(decisions).where(decisions.c.id == made.attempt)).one())
+    again = compliance.decide(facts_from_json(row.facts), policy)
+    assert (again.outcome, again.policy_hash, list(again.flags)) == (row.outcome, row.policy_hash, row.flags)
+
+
+def test_a_number_blocked_for_good_gives_way_to_the_persons_next_phone(floor: Floor) -> None:
+    second = PhoneRecord(PhoneNumber("+13105550001"))
+    floor.account(1, phones=(PhoneRecord(PhoneNumber("+12125560001")), second))
+    numbers = []
+    for _ in range(2):
+        (held,) = floor.claims()
+        numbers.append(held.number)
+        floor.reserve(held, lambda _facts: blocked(ReasonCode.INTERNAL_DNC))
+    assert numbers == [PhoneNumber("+12125560001"), second.number]
+    (row,) = floor.store.read(funnel.funnel, floor.campaign, floor.now).rows
+    assert (row.state, row.reason) == (EntryState.PARKED, ReasonCode.INTERNAL_DNC)

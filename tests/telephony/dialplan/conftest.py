@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,11 @@ from dialer.asterisk.messages import speak
 from dialer.asterisk.ports import Ports, lease
 from dialer.asterisk.render import TEMPLATES, render_folder
 from dialer.asterisk.root import PrivateRoot
-from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, Registration, SipTrunk
-from domain.phone import PhoneNumber
+from dialer.asterisk.settings import AsteriskSettings, Identity, Registration, SipTrunk
+from tests.telephony.dialplan.floor import AGENTS, OWN_NUMBER, Exchange, Floor
 from tests.telephony.dialplan.probe import Probe
 
 FAR_END = Path(__file__).parent / "far_end"
-OWN_NUMBER = PhoneNumber("+12025550199")
-AGENTS = tuple(AgentPhone(name, f"phone-{name}-secret") for name in ("alice", "bob", "carol", "dave", "erin", "frank"))
 GREETING = (
     "You have reached the voice mail of the Miller family. We cannot take your call right now because we are out. "
     "Please leave your name and your number after the tone and we will call you back as soon as we can."
@@ -42,18 +39,6 @@ SHARED = (
     "pjproject.conf",
     "udptl.conf",
 )
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """The three instances of one worker."""
-
-    dialer: Instance
-    carrier: Instance
-    phones: Instance
-
-    def probe(self) -> Probe:
-        return Probe(self.dialer)
 
 
 def far_end(
@@ -90,6 +75,15 @@ def root() -> PrivateRoot:
     return install()
 
 
+@pytest.fixture
+async def floor(exchange: Exchange) -> AsyncIterator[Floor]:
+    """AMI connections to all three, and nothing left of the test's calls afterwards."""
+    async with Probe(exchange.dialer) as dialer, Probe(exchange.carrier) as carrier, Probe(exchange.phones) as phones:
+        made = Floor(exchange, dialer, carrier, phones)
+        yield made
+        await made.clear()
+
+
 @pytest.fixture(scope="session")
 def exchange(root: PrivateRoot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -118,6 +112,7 @@ def exchange(root: PrivateRoot, tmp_path_factory: pytest.TempPathFactory) -> Ite
             for instance in instances:
                 instance.render()
                 asyncio.run(instance.start())
+            asyncio.run(made.registered())
             yield made
         finally:
             for instance in instances:

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from agent_gateway.agent import (
     EVENT_KINDS,
-    TRANSITIONS,
     Agent,
     AgentEvent,
     AgentState,
     CallOver,
     Cause,
-    Choice,
     Dispose,
     GoReady,
     HeartbeatLost,
@@ -29,17 +27,15 @@ from agent_gateway.agent import (
     Pause,
     PutOnHold,
     Reconnect,
-    Refusal,
-    Refused,
     Release,
     Reserve,
     SignIn,
     SignOut,
     Wish,
     WrapTimeout,
-    apply,
 )
 from agent_gateway.diagram import page
+from agent_gateway.lifecycle import TRANSITIONS, Choice, Refusal, Refused, apply
 from domain.ids import AgentId, AttemptId, LegId
 
 pytestmark = pytest.mark.unit

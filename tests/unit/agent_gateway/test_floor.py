@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_gateway.agent import Agent, AgentState, Cause, Refusal, Refused
+from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.disposition import Details, DispositionError, Need
 from agent_gateway.floor import (
     CallOrphaned,
@@ -25,6 +25,7 @@ from agent_gateway.floor import (
     ReservationLost,
     StateInterval,
 )
+from agent_gateway.lifecycle import Refusal, Refused
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from dialer.testing.virtual_time import VirtualClock
@@ -604,6 +605,25 @@ def test_after_a_restart_bridged_calls_are_adopted() -> None:
         assert (world.state(ANN), world.floor.agent(ANN).attempt) == (AgentState.TALKING, attempt)
         assert world.state(BOB) is AgentState.PAUSED
         assert world.switch.hung_up == ["3" * 32]
+
+    play(scenario)
+
+
+def test_a_screen_that_is_back_before_the_engine_has_looked_around_cuts_no_conversation() -> None:
+    attempt, leg = AttemptId("a" * 32), LegId("1" * 32)
+    channels = [
+        LiveChannel(attempt, None, answered=True, joined_with=leg),
+        LiveChannel(leg, ANN, answered=True, joined_with=attempt),
+    ]
+
+    async def scenario(world: World) -> None:
+        world.switch.deaf_phones.add(ANN)  # the phone is in the call it was in before the restart
+        await world.ready(ANN)
+        ringing = world.floor.agent(ANN).leg
+        world.floor.reconcile(channels)
+        await asyncio.sleep(1)
+        assert (world.state(), world.floor.agent(ANN).leg) == (AgentState.TALKING, leg)
+        assert world.switch.hung_up == [ringing]
 
     play(scenario)
 

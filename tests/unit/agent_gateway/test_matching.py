@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_gateway.agent import Agent, AgentState, Reserve, Wish, apply
+from agent_gateway.agent import Agent, AgentState, Reserve, Wish
+from agent_gateway.lifecycle import apply
 from agent_gateway.matching import match
 from domain.ids import AgentId, AttemptId, LegId
 

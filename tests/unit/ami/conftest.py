@@ -54,7 +54,7 @@ def half_read() -> Callable[[AmiClient], Awaitable[None]]:
     async def wait(client: AmiClient) -> None:
         assert client._connection is not None
         async with asyncio.timeout(5):
-            while not client._connection._codec._buffer:  # noqa: ASYNC110  # a read sets no event
+            while not client._connection._codec._buffer:  # a read sets no event
                 await asyncio.sleep(0)
 
     return wait

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialer.asterisk.settings import SipTrunk
 from dialer.number_wall import NumberWall, RefusedNumberError
@@ -34,6 +36,7 @@ WALL = NumberWall(frozenset({"US", "GB"}))
         pytest.param("+447624000000", id="Isle of Man looks like Britain"),
         pytest.param("+33140200000", id="a country not listed"),
         pytest.param("+882123456789", id="an international network"),
+        pytest.param("+9991234567", id="no country at all"),
     ],
 )
 def test_refused_on_any_trunk(e164: str) -> None:
@@ -59,3 +62,13 @@ def test_only_an_address_of_the_loopback_network_is_loopback(host: str) -> None:
 @pytest.mark.parametrize("e164", ["+12125550132", "+12025550100", "+18005551234", "+442079460000"])
 def test_ordinary_numbers_of_listed_countries_pass(e164: str) -> None:
     WALL.check(PhoneNumber(e164), LOOP)
+
+
+@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True) | st.from_regex(r"\+1[2-9][0-9]{9}", fullmatch=True))
+def test_whatever_passes_is_an_ordinary_number_of_a_listed_country(e164: str) -> None:
+    try:
+        WALL.check(PhoneNumber(e164), LOOP)
+    except RefusedNumberError:
+        return
+    assert e164.startswith(("+1", "+44"))
+    assert "11" not in {e164[3:5], e164[6:8]} or e164.startswith("+44")

@@ -350,6 +350,17 @@ def test_what_is_gone_after_a_gap_is_forgotten() -> None:
     assert translation.overdue(99.0) == []
 
 
+def test_without_a_gap_the_list_changes_nothing() -> None:
+    translation = fresh()
+    translation.adopt([])
+    take(translation, bridge("BridgeEnter", PERSON))
+
+    channels = translation.adopt([listed(PERSON, bridge_id="b1"), listed(LEG, bridge_id="b1")])
+
+    assert [channel.joined_with for channel in channels] == [L, A]
+    assert take(translation, bridge("BridgeEnter", LEG)) == [Joined(A, L, 1.0)]
+
+
 def test_an_order_sent_before_the_list_came_is_not_forgotten() -> None:
     translation = fresh()
     translation.adopt([])

@@ -94,7 +94,14 @@ async def test_no_file_is_a_missing_recording_with_its_reason(place: Place) -> N
     assert place.clock.monotonic() >= capture_module.PATIENCE_S
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\0"])
+async def test_an_empty_file_is_a_missing_recording_and_is_not_looked_at_again(place: Place) -> None:
+    place.put(b"")
+    row = await place.row()
+    assert (row.state, codes(row)) == (RecordingState.MISSING, [FindingCode.NOT_AUDIO])
+    assert place.leftovers() == []
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\0\0\0"])
 async def test_a_file_without_sound_is_a_missing_recording_and_its_raw_stays(place: Place, data: bytes) -> None:
     path = place.put(data)
     row = await place.row()
@@ -355,6 +362,18 @@ async def test_a_recording_owed_without_a_file_gets_its_row(tmp_path: Path) -> N
         assert await place.capture.recover(alive=()) == 1
         await place.capture.drain()
     assert place.catalogue.rows[ATTEMPT].state is RecordingState.MISSING
+
+
+async def test_a_recording_known_to_be_missing_is_not_waited_for_at_every_start(tmp_path: Path) -> None:
+    place = Place(tmp_path, MemoryCatalogue(owed=[CALL]))
+    missing = await place.row()
+    assert await place.capture.recover(alive=()) == 0
+    place.put(good_raw())
+    async with running(place):
+        assert await place.capture.recover(alive=()) == 1
+        await place.capture.drain()
+    found = place.catalogue.rows[ATTEMPT]
+    assert (found.state, found.recording) == (RecordingState.CHECKED, missing.recording)
 
 
 async def test_calls_still_alive_are_left_to_be_recorded(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from recordings.lifecycle import TRANSITIONS, RecordingEvent, RecordingState, ad
 
 pytestmark = pytest.mark.unit
 
-PAGE = Path(__file__).parents[3] / "docs/lifecycles/recording.md"
+PAGE = Path(__file__).parents[3] / "docs/reference/recording-states.md"
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(RecordingState, RecordingEvent)))

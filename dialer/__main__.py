@@ -1,0 +1,5 @@
+"""`python -m dialer` is `dialer`."""
+
+from dialer.cli import main
+
+main()

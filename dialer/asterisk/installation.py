@@ -1,0 +1,82 @@
+"""The installation's own Asterisk: from the settings file to the instance that dials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dialer.asterisk.configuration import dialer_instance
+from dialer.asterisk.install import installed_root
+from dialer.asterisk.instance import Instance
+from dialer.asterisk.ports import Ports
+from dialer.asterisk.root import AsteriskProgram, OwnAsterisk
+from dialer.asterisk.secret_files import generated, given
+from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, Registration, SipTrunk
+from dialer.settings import AsteriskSection, Settings, TrunkSettings
+from domain.phone import PhoneNumber
+
+
+def program(section: AsteriskSection) -> AsteriskProgram:
+    """The Asterisk that the settings name: the user's own, or the private root.
+
+    Raises:
+        AsteriskError: the own one is not usable, or the private root has not been made.
+    """
+    return OwnAsterisk.at(Path(section.binary)) if section.binary else installed_root(section.root)
+
+
+def sip_trunk(settings: TrunkSettings, secrets: Path) -> SipTrunk:
+    """A trunk of the settings with its secret, which lies in `secrets` under trunk-<name>.
+
+    Raises:
+        AsteriskError: the trunk registers and its secret is not there.
+    """
+    registration = None
+    if settings.register_with_carrier:
+        registration = Registration(settings.username, given(secrets, f"trunk-{settings.name}"))
+    return SipTrunk(
+        name=settings.name, host=settings.host, port=settings.port, registration=registration, plus=settings.plus
+    )
+
+
+def agent_phones(settings: Settings) -> tuple[AgentPhone, ...]:
+    """Each agent's phone with its generated secret."""
+    secrets = secrets_folder(settings)
+    return tuple(AgentPhone(agent.name, generated(secrets, f"agent-{agent.name}")) for agent in settings.agents)
+
+
+def secrets_folder(settings: Settings) -> Path:
+    """Where this installation keeps secrets."""
+    return settings.state_dir.absolute() / "secrets"
+
+
+def asterisk_settings(settings: Settings) -> AsteriskSettings:
+    """The Asterisk part of an installation's settings.
+
+    Raises:
+        AsteriskError: a secret is missing, or two things have one name.
+    """
+    section = settings.asterisk
+    return AsteriskSettings(
+        state=settings.state_dir.absolute() / "asterisk",
+        ports=Ports(
+            sip=section.sip_port,
+            ami=section.ami_port,
+            http=section.http_port,
+            rtp_first=section.rtp_first,
+            rtp_last=section.rtp_last,
+        ),
+        address=section.address,
+        identity=Identity(settings.company.name, PhoneNumber(settings.company.callback_number)),
+        trunks=tuple(sip_trunk(trunk, secrets_folder(settings)) for trunk in settings.trunks),
+        agents=agent_phones(settings),
+        owned_numbers=tuple(PhoneNumber(number) for number in settings.owned_numbers),
+    )
+
+
+def own_instance(settings: Settings) -> Instance:
+    """The instance that dials for this installation; nothing is written or started.
+
+    Raises:
+        AsteriskError: as `program` and `asterisk_settings`.
+    """
+    return dialer_instance(asterisk_settings(settings), program(settings.asterisk))

@@ -1,0 +1,73 @@
+"""Several campaigns on the same agents, and which accounts to dial first.
+
+Campaigns are decided one after the other, the most urgent first, each on a floor where the lines the others are about
+to dial are already out and the agents they reserve are taken. For agents who serve whoever waits longest that is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.ids import AttemptId
+from pacing.controller import decide
+from pacing.decision import PacingDecision
+from pacing.forecast import AGE_STEP_S, Forecast
+from pacing.snapshot import AgentState, AgentView, Candidate, FloorSnapshot, LineStage, LineView
+
+
+def decide_jointly(snapshots: Sequence[FloorSnapshot]) -> list[PacingDecision]:
+    """One decision per campaign; `snapshots` of the same instant, most urgent campaign first.
+
+    Each snapshot lists all agents who can serve that campaign, and all lines on them (other campaigns' with `ours`
+    False). Agents are the same person when their id is.
+    """
+    decisions: list[PacingDecision] = []
+    coming: list[LineView] = []
+    taken: set[str] = set()
+    for snapshot in snapshots:
+        agents = tuple(_as_reserved(agent) if agent.agent in taken else agent for agent in snapshot.agents)
+        decision = decide(replace(snapshot, agents=agents, lines=(*snapshot.lines, *coming)))
+        decisions.append(decision)
+        if decision.reserve:
+            ready = [agent for agent in agents if agent.state is AgentState.READY]
+            ready.sort(key=lambda agent: agent.since)
+            taken.update(agent.agent for agent in ready[: decision.lines_to_add])
+        else:
+            coming.extend(_lines_of(snapshot, decision.lines_to_add, len(coming)))
+    return decisions
+
+
+def _as_reserved(agent: AgentView) -> AgentView:
+    return replace(agent, state=AgentState.RESERVED)
+
+
+def _lines_of(snapshot: FloorSnapshot, count: int, first: int) -> list[LineView]:
+    """The lines a decision is about to add, as the other campaigns see them."""
+    chances = [one.answer_p for one in snapshot.candidates for _ in range(one.count)][:count]
+    chances += [snapshot.answer_p_high] * (count - len(chances))
+    return [
+        LineView(
+            attempt=AttemptId(f"{first + i:032x}"),
+            stage=LineStage.DIALING,
+            dialed_at=snapshot.now,
+            since=snapshot.now,
+            answer_p=chance,
+            ours=False,
+        )
+        for i, chance in enumerate(chances)
+    ]
+
+
+def best_first(candidates: Sequence[Candidate], forecast: Forecast | None) -> list[Candidate]:
+    """Order accounts by what a second of line time on them is worth: value x chance to answer / seconds on the line."""
+    return sorted(candidates, key=lambda one: -_worth(one, forecast))
+
+
+def _worth(one: Candidate, forecast: Forecast | None) -> float:
+    gain = one.value * one.answer_p
+    if forecast is None:
+        return gain
+    route = forecast.route(one.route)
+    alive = one.answer_p * route.unanswered + (1.0 - one.answer_p) * route.other
+    return gain / max(float(alive.sum()) * AGE_STEP_S, 1.0)

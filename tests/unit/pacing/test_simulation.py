@@ -1,0 +1,212 @@
+"""The simulated floor against what queueing theory knows exactly, and the production policy on it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pacing.decision import PacingDecision
+from pacing.recording import Recorder, RecordingError, replay
+from pacing.settings import Mode, PacingSettings
+from pacing.simulation.policies import PolicyError, policy_named
+from pacing.simulation.policy import Production
+from pacing.simulation.statistics import at_least, binomial_interval, lower_bound
+from pacing.simulation.study import standard_document
+from pacing.simulation.workload import Step, Workload, WorkloadError, parse
+from pacing.simulation.world import World
+from pacing.snapshot import FloorSnapshot
+
+pytestmark = pytest.mark.unit
+
+
+def floor(agents: int, p: float, talk: float, hours: float, **changes: object) -> Workload:
+    document = standard_document(agents, p, talk, hours=hours)
+    document.update(changes)
+    return parse(document)
+
+
+@dataclass(slots=True)
+class OpenLoop:
+    """Dials at random at a constant rate, whatever happens: arrivals are then a Poisson stream."""
+
+    per_s: float
+    name: str = "open-loop"
+    tick_s: float = 5.0
+    events_up_to: int = 0
+    settings: PacingSettings = field(default_factory=lambda: PacingSettings(mode=Mode.PREDICTIVE))
+    random: Random = field(default_factory=lambda: Random(7))
+    due: float = 0.0
+
+    def decide(self, snapshot: FloorSnapshot) -> PacingDecision:
+        lines = 0
+        while self.due <= snapshot.now + self.tick_s:
+            self.due += self.random.expovariate(self.per_s)
+            lines += 1
+        return PacingDecision(snapshot.now, lines, False, (), Mode.PREDICTIVE, 0.0, None, (), "open loop")
+
+
+def erlang_b(agents: int, load: float) -> float:
+    blocked = 1.0
+    for n in range(1, agents + 1):
+        blocked = load * blocked / (n + load * blocked)
+    return blocked
+
+
+@pytest.mark.parametrize(("agents", "load", "hours"), [(5, 3.0, 60.0), (25, 20.0, 12.0)])
+def test_without_grace_an_open_loop_loses_what_erlang_b_says(agents: int, load: float, hours: float) -> None:
+    handle_s, p = 80.0, 0.4
+    world = World(floor(agents, p, 60, hours, grace_s=0.0), OpenLoop(load / handle_s / p), 3)
+    report = world.run().report()
+    expected = erlang_b(agents, load)
+    answered, found = int(str(report["answered"])), float(str(report["abandonment"]))
+    assert answered > 5000
+    # Losses come in runs; twice the binomial error is a safe bound on their standard error.
+    assert abs(found - expected) < 3 * 2 * math.sqrt(expected * (1 - expected) / answered)
+    assert float(str(report["utilisation"])) == pytest.approx(load * (1 - expected) / agents, rel=0.05)
+
+
+def test_one_agent_dialed_progressively_waits_as_the_closed_form_says() -> None:
+    p, hours = 0.25, 100.0
+    policy = Production("progressive", PacingSettings(mode=Mode.PROGRESSIVE), tick_s=60.0, events_up_to=1)
+    report = World(floor(1, p, 60, hours), policy, 5).run().report()
+    other_s = 0.7 * 23.5 + 0.2 * (13.3 + 1.5) + 0.1 * 2.5  # machine times are cut at 24 s: their mean is 13.3 s
+    idle_s = (1 / p - 1) * other_s + 9.7 + 1.5  # and that of persons 9.7 s
+    assert report["abandoned"] == 0
+    assert float(str(report["idle_s_per_call"])) == pytest.approx(idle_s, rel=0.04)
+
+
+def test_busy_time_is_answers_times_handling_time() -> None:
+    world = World(floor(10, 0.25, 60, 10), policy_named("power:2"), 2)
+    report = world.run().report()
+    served = int(str(report["answered"])) - int(str(report["abandoned"]))
+    little = served * 80.0 / (10 * (36000.0 - 1800.0))
+    assert float(str(report["utilisation"])) == pytest.approx(little, rel=0.05)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("agents", "hours", "target"), [(5, 18.0, 0.731), (25, 3.2, 0.882), (100, 0.9, 0.961)])
+def test_production_policy_keeps_the_team_busy_within_its_budget(agents: int, hours: float, target: float) -> None:
+    """Three cells of the goal table, about 3,000 answers each, with bounds of three standard errors."""
+    policy = Production("predictive", PacingSettings(mode=Mode.PREDICTIVE), tick_s=1.0)
+    report = World(floor(agents, 0.25, 60, hours), policy, 11).run().report()
+    answered, lost = int(str(report["answered"])), float(str(report["abandonment"]))
+    # A served call's handling time has a cv of about 0.77; busy time scatters by that over the root of the calls.
+    error = 0.77 * target / math.sqrt(answered)
+    assert answered > 2500
+    assert float(str(report["utilisation"])) > target - 0.010 - 3 * error
+    assert lost < 0.03 + 3 * math.sqrt(0.03 * 0.97 / answered)
+
+
+@pytest.mark.parametrize("policy", ["progressive", "preview"])
+def test_a_reserved_agent_for_every_line_abandons_nobody(policy: str) -> None:
+    assert World(floor(8, 0.4, 30, 2.0), policy_named(policy), 1).run().report()["abandoned"] == 0
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["predictive:release=1", "ratio:2", "power:2", "fixed:1.5", "eis", "eis:-1", "eis:3", "issabel:0.5",
+     "vicidial-ratio:1.5", "vicidial-hard", "vicidial-tapered:max=2", "vicidial-average:max=2,available_only=1"],
+)  # fmt: skip
+def test_every_policy_runs_and_serves_calls(policy: str) -> None:
+    report = World(floor(6, 0.3, 40, 1.0), policy_named(policy), 1).run().report()
+    assert 0.2 < float(str(report["utilisation"])) < 1.0
+
+
+def test_the_same_seed_gives_the_same_floor() -> None:
+    load = floor(6, 0.25, 60, 0.3)
+    first, second, other = (World(load, policy_named("predictive"), s).run().report() for s in (4, 4, 5))
+    assert first == second != other
+
+
+def test_a_recording_replays_to_the_same_bytes() -> None:
+    lines: list[str] = []
+    accounts = {"p_values": [0.05, 0.45], "weights": [1, 1], "known": True}
+    load = floor(6, 0.25, 60, 0.15, accounts=accounts)
+    World(load, policy_named("predictive:release=1"), 1, watcher=Recorder(lines.append)).run()
+    pairs = list(replay(lines))
+    assert len(pairs) > 1000
+    assert all(recorded == again for recorded, again in pairs)
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "nonsense", '{"snapshot": {"now": 1, "bad": 2}}', '{"decision": {}}'])
+def test_a_line_that_is_no_recording_is_refused_by_its_number(line: str) -> None:
+    with pytest.raises(RecordingError, match="line 1"):
+        list(replay([line]))
+
+
+def test_a_mass_log_out_stops_dialing_at_once() -> None:
+    steps = (Step(0, 30), Step(2400, 6, now=True))
+    dialed: list[tuple[float, int]] = []
+    world = World(replace(floor(30, 0.25, 60, 1.0), agents=steps), policy_named("predictive"), 3,
+                  watcher=lambda snapshot, decision: dialed.append((snapshot.now, decision.lines_to_add)))  # fmt: skip
+    world.run()
+    assert sum(lines for at, lines in dialed if 2400 < at < 2402) == 0
+    assert sum(lines for at, lines in dialed if at > 2460) > 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("hours", -1),
+        ("hours", float("nan")),
+        ("seed", "x"),
+        ("agents", []),
+        ("agents", [{"from_s": 0, "n": 0}]),
+        ("agents", [{"from_s": 0, "n": 2.5}]),
+        ("answer", {"p": 0}),
+        ("answer", {"p": 1.0}),
+        ("talk", {"dist": "lognormal", "mean": -5, "cv": 1}),
+        ("talk", {"dist": "gamma"}),
+        ("wrap", {"dist": "mixture", "parts": [{"dist": "fixed", "value": 3}]}),
+        ("ring_human", {"dist": "uniform", "low": 5, "high": 2}),
+        ("other", [{"kind": "no_answer", "share": 0.5, "after": {"dist": "fixed", "value": 3}}]),
+        ("amd_errors", {"human_as_machine": 2}),
+        ("accounts", {"p_values": [0.1, 0.2], "weights": [1]}),
+        ("target", {"abandonment": 0.9}),
+        ("colour", "blue"),
+        ("warm_up_s", 1e8),
+    ],
+)
+def test_an_impossible_workload_is_refused_by_the_name_of_the_field(field: str, value: object) -> None:
+    document = standard_document(5, 0.25, 60)
+    document[field] = value
+    with pytest.raises(WorkloadError, match=field):
+        parse(document)
+
+
+@pytest.mark.parametrize("field", ["talk", "agents", "answer"])
+def test_a_missing_field_is_named(field: str) -> None:
+    document = standard_document(5, 0.25, 60)
+    del document[field]
+    with pytest.raises(WorkloadError, match=field):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "power", "power:x", "power:1e9", "eis:max=2", "vicidial-hard:speed=3", "ratio:-1"]
+)
+def test_an_unknown_policy_or_option_is_refused(text: str) -> None:
+    with pytest.raises(PolicyError):
+        policy_named(text)
+
+
+def test_binomial_bounds_agree_with_known_values() -> None:
+    assert at_least(3, 10, 0.5) == pytest.approx(0.9453125)
+    assert at_least(9, 10, 0.5) == pytest.approx(11 / 1024)
+    assert lower_bound(0, 50) == 0.0
+    low, high = binomial_interval(5, 100)
+    assert (low, high) == (pytest.approx(0.01643, abs=2e-4), pytest.approx(0.11284, abs=2e-4))
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[3] / "benchmarks/pacing/workloads").glob("*.json")),
+    ids=lambda path: path.stem,
+)
+def test_every_workload_file_that_ships_can_be_read(path: Path) -> None:
+    assert parse(json.loads(path.read_text(encoding="utf-8"))).name == path.stem
