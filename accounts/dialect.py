@@ -34,11 +34,16 @@ def make_engine(url: URL, *, writer: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, writer=writer)
     options = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} -c synchronous_commit=on"
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5})
+    # Parameters are people's names and numbers: they stay out of error texts.
+    return create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5}
+    )
 
 
 def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -149,8 +149,9 @@ class Chronicle:
                     return
             except StoreError as error:
                 _log.error("cannot be written; tried again", what=write.what, error=str(error))
-            except SQLAlchemyError:
-                _log.exception("refused by the database; not tried again", what=write.what)
+            except SQLAlchemyError as error:
+                # Not its text: databases quote the values they refuse, and these are people's.
+                _log.error("refused by the database; not tried again", what=write.what, error=type(error).__name__)
                 return
             else:
                 return
