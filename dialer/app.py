@@ -37,6 +37,7 @@ from dialer.chronicle import Chronicle
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
 from dialer.number_wall import NumberWall
+from dialer.pacing_memory import PacingMemory
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
@@ -172,6 +173,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             chronicle,
             chronicle,
             parts.name,
+            PacingMemory(parts.state_dir / "pacing"),
+            heard_at=lambda: client.heard_at,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -212,7 +215,7 @@ def status_of(engine: Engine, floor: Floor) -> EngineStatus:
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
-        words={str(campaign): status.words for campaign, status in engine.status().items()},
+        words={str(campaign): status.sentences for campaign, status in engine.status().items()},
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )

@@ -25,6 +25,7 @@ from accounts.store import open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
 from dialer.engine import Engine, FinishedAttempt
+from dialer.pacing_memory import PacingMemory
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -172,7 +173,19 @@ async def _run(setup: Setup, scenario: Callable[[World], Coroutine[None, None, T
         async with Floor(switch, clock, seen) as floor:
             trunk = Trunk(TrunkLimits("carrier", setup.channels, setup.calls_per_second), clock.monotonic())
             engine = Engine(
-                store, switch, floor, [trunk], clock, stop_switch, setup.decide, seen, seen, seen, name="test"
+                store,
+                switch,
+                floor,
+                [trunk],
+                clock,
+                stop_switch,
+                setup.decide,
+                seen,
+                seen,
+                seen,
+                name="test",
+                memory=PacingMemory(setup.folder / "pacing"),
+                heard_at=switch.heard_at,
             )
             running = asyncio.create_task(engine.run())
             try:
