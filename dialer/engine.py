@@ -212,6 +212,10 @@ class Engine:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
 
+    def pacer_of(self, campaign: CampaignId) -> CampaignPacer:
+        """The pacing of a running campaign, for looking at."""
+        return self._loops[campaign].pacer
+
     def trunks(self) -> tuple[Trunk, ...]:
         """The trunks calls go out by, with what they carry now."""
         return tuple(self._trunks.values())
