@@ -41,6 +41,7 @@ from dialer.pacing_memory import PacingMemory
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
+from dialer.timings import LoopWatch, StoreTimes, settled_memory
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
 from domain.telephony import RecordingMode
@@ -110,6 +111,8 @@ class App:
     registry: CollectorRegistry
     stop_switch: StopSwitch
     gateway_port: int
+    policy: compliance.Policy
+    loop_watch: LoopWatch
 
     async def settle(self) -> None:
         """Let calls end, then wait until every recording is finished and everything is written."""
@@ -134,7 +137,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         return compliance.decide(facts, policy)
 
     async with AsyncExitStack() as stack:
-        store = AsyncStore(open_store(parts.database, clock.now()))
+        stack.enter_context(settled_memory())
+        store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
@@ -179,9 +183,11 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
         port = await stack.enter_async_context(server.running())
-        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port)
+        watch = LoopWatch(registry)
+        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        for work in (chronicle.run(), capture.run(), engine.run(), _write_status(parts.state_dir, engine, floor)):
+        status = _write_status(parts.state_dir, engine, floor)
+        for work in (chronicle.run(), capture.run(), engine.run(), watch.run(), status):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())

@@ -27,7 +27,7 @@ from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
-from dialer.trunks import Trunk
+from dialer.trunks import Trunk, take_first
 from domain.clock import Clock
 from domain.ids import AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
@@ -55,7 +55,13 @@ class Calls(Protocol):
     def health(self) -> Health: ...
     def release(self, attempt: AttemptId) -> None: ...
     def start(
-        self, campaign: Campaign, held: Claim, reservation: Reservation, caller_id: PhoneNumber, agent: Agent | None
+        self,
+        campaign: Campaign,
+        held: Claim,
+        reservation: Reservation,
+        caller_id: PhoneNumber,
+        agent: Agent | None,
+        trunk: Trunk,
     ) -> None: ...
     def blocked(self, held: Claim, refusal: Refusal) -> None: ...
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
@@ -159,26 +165,35 @@ class CampaignLoop:
     async def tick(self) -> None:
         """Take one pacing decision and carry it out."""
         tools = self._tools
-        trunk = tools.trunks.get(self.campaign.settings.trunk)
-        if trunk is None:
-            self._say(f"the trunk {self.campaign.settings.trunk} is not in the settings; add it or change the campaign")
+        names = self.campaign.settings.trunks
+        if unknown := [name for name in names if name not in tools.trunks]:
+            self._say(f"not in fairdial.toml: trunk {', '.join(unknown)}; add it there or create the campaign anew")
             return
         if tools.stop_switch.is_pulled():
             self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
             return
-        decision = controller.decide(self._snapshot(trunk))
-        self.pacer.decided(decision)
-        self._say(decision.words)
+        trunks = [tools.trunks[name] for name in names]
+        decision = self._decide(trunks)
         for attempt in decision.release:
             tools.calls.release(attempt)
         if decision.lines_to_add and tools.clock.monotonic() >= self._empty_until:
             try:
-                await self._add_lines(decision, trunk)
+                await self._add_lines(decision, trunks)
             except StoreError as error:
                 self._say(f"the account store does not work: {error}")
                 _log.error("claiming or reserving failed", campaign=self.id, error=str(error))
 
-    async def _add_lines(self, decision: PacingDecision, trunk: Trunk) -> None:
+    def _decide(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> PacingDecision:
+        """Decide on the floor as it is; about the accounts in `held`, when there are any."""
+        decision = controller.decide(self._snapshot(trunks, held))
+        self.pacer.decided(decision)
+        if all(trunk.trouble for trunk in trunks):
+            self._say(f"no trunk works, calls wait: {'; '.join(trunk.words() for trunk in trunks)}")
+        else:
+            self._say("; ".join([decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
+        return decision
+
+    async def _add_lines(self, decision: PacingDecision, trunks: Sequence[Trunk]) -> None:
         """Claim and dial until the decision is carried out, the accounts are used up or the decision is stale."""
         missing = decision.lines_to_add
         spare = 0 if decision.reserve else SPARE
@@ -192,18 +207,16 @@ class CampaignLoop:
                 self._say("no account is due now")
                 return
             if decision.mode is Mode.PREDICTIVE:  # once more, about these very accounts and the floor as it is by now
-                decision = controller.decide(self._snapshot(trunk, held))
-                self.pacer.decided(decision)
-                self._say(decision.words)
+                decision = self._decide(trunks, held)
                 wanted = missing = min(decision.lines_to_add, CLAIM_AT_ONCE)
-            dialed, kept = await self._dial_all(held, wanted, decision, trunk)
+            dialed, kept = await self._dial_all(held, wanted, decision, trunks)
             missing -= dialed
             if kept:
                 await self._tools.store.write(claiming.release, kept)
                 return
 
     async def _dial_all(
-        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunk: Trunk
+        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunks: Sequence[Trunk]
     ) -> tuple[int, Sequence[Claim]]:
         """Dial up to `wanted` claims in order; returns how many were, and the claims to give back.
 
@@ -217,7 +230,7 @@ class CampaignLoop:
             if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
                 self.stale += 1
                 return dialed, [*kept, *held[index:]]
-            placed = await self._dial(one, trunk, reserve_agent=decision.reserve or one.reserved_agent_only)
+            placed = await self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only)
             if placed is Placed.KEPT and (decision.reserve or not one.reserved_agent_only):
                 return dialed, [*kept, *held[index:]]
             if placed is Placed.KEPT:
@@ -225,14 +238,15 @@ class CampaignLoop:
             dialed += placed is Placed.DIALED
         return dialed, kept
 
-    async def _dial(self, held: Claim, trunk: Trunk, *, reserve_agent: bool) -> Placed:
+    async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
         """Reserve the attempt, durably, and only then start the call."""
         tools, settings = self._tools, self.campaign.settings
         attempt = new_attempt_id(tools.clock.now())
         agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
         if reserve_agent and agent is None:
             return Placed.KEPT
-        if not trunk.take(tools.clock.monotonic()):
+        trunk = take_first(trunks, tools.clock.monotonic())
+        if trunk is None:
             tools.floor.release(attempt)
             return Placed.KEPT
         caller_id = next(self._caller_ids)
@@ -261,9 +275,15 @@ class CampaignLoop:
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
             return Placed.MOVED
-        now = tools.clock.monotonic()
-        self.pacer.dialed(attempt, now, held, tools.clock.now(), None if agent is None else agent.id)
-        tools.calls.start(self.campaign, held, answer, caller_id, agent)
+        self.pacer.dialed(
+            attempt,
+            tools.clock.monotonic(),
+            held,
+            tools.clock.now(),
+            route=trunk.limits.name,
+            agent=None if agent is None else agent.id,
+        )
+        tools.calls.start(self.campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
 
     def _refused(self, refusal: Refusal) -> Placed:
@@ -278,11 +298,11 @@ class CampaignLoop:
                 self._say("the next account may only be dialed with an agent reserved for it")
         return Placed.KEPT
 
-    def _snapshot(self, trunk: Trunk, held: Sequence[Claim] = ()) -> FloorSnapshot:
+    def _snapshot(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()
         capacity = Capacity(
-            channels_free=trunk.limits.channels - trunk.in_use,
-            call_tokens=trunk.room(now),
+            channels_free=sum(max(0, t.limits.channels - t.in_use) for t in trunks if not t.trouble),
+            call_tokens=sum(trunk.room(now) for trunk in trunks),
         )
         bare = floor_view.snapshot(
             now,

@@ -17,6 +17,7 @@ from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli
 from dialer import settings as settings_file
 from dialer.agent_terminal import agent
 from dialer.asterisk import cli as asterisk_cli
+from dialer.carrier_cli import carrier
 from dialer.command_line import console, fail, opened_store, run_reporting_errors
 from dialer.demo.cli import demo
 from dialer.doctor import doctor
@@ -37,6 +38,7 @@ app.add_typer(compliance_cli.app, name="compliance")
 app.add_typer(simulate_cli.app, name="simulate")
 app.command()(demo)
 app.command()(run_cli.run)
+app.command()(carrier)
 app.command()(agent)
 app.command()(doctor)
 

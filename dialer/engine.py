@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -24,9 +25,10 @@ from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from agent_gateway.agent import Agent
 from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, ReservationLost
-from dialer.call import CallRecord, CallState
+from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Lost, Release, StandsAt
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
+from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall, pacing_settings
 from dialer.link_health import LinkHealth
 from dialer.originate import limits_for, order_for, terms_for
@@ -57,7 +59,7 @@ from pacing.snapshot import Health
 
 _log = structlog.get_logger(__name__)
 
-BEAT_S: Final = 0.25
+BEAT_S: Final = 0.5
 """Longest time between two ticks of a campaign's loop."""
 CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
@@ -115,6 +117,8 @@ class _Live:
     changed_at: float
     reserved_for: AgentId | None
     record: CallRecord
+    unheard: bool = False
+    """The switch could not be heard for a while during this call: it may have rung without our knowing."""
 
 
 @dataclass(slots=True)
@@ -169,6 +173,8 @@ class Engine:
         self._writes_failing = 0
         self._memory = memory or PacingMemory(None)
         self._health = LinkHealth(clock, heard_at)
+        self._stop_switch = stop_switch
+        self._failover = Failover(store, self._trunks, clock, decide)
         self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name)
 
     # --- running ----------------------------------------------------------------------------------------------------
@@ -207,6 +213,16 @@ class Engine:
     def idle(self) -> bool:
         """No call is alive and nothing waits to be written."""
         return not self._calls and not self._writes_waiting
+
+    @property
+    def draining(self) -> bool:
+        """Whether the engine has been told to place no more calls."""
+        return self._draining
+
+    @property
+    def writes_waiting(self) -> int:
+        """Outcomes that are not written yet; while there is one, no call is placed."""
+        return self._writes_waiting
 
     def status(self) -> dict[CampaignId, LoopStatus]:
         """What each running campaign's loop is doing."""
@@ -311,11 +327,16 @@ class Engine:
             self._calls[attempt].actor.tell(Release())
 
     def start(
-        self, campaign: Campaign, held: Claim, reservation: Reservation, caller_id: PhoneNumber, agent: Agent | None
+        self,
+        campaign: Campaign,
+        held: Claim,
+        reservation: Reservation,
+        caller_id: PhoneNumber,
+        agent: Agent | None,
+        trunk: Trunk,
     ) -> None:
         """Place a reserved call and follow it. The trunk's channel was taken by the caller."""
-        order = order_for(campaign.settings, reservation, held.number, caller_id)
-        trunk = self._trunks[campaign.settings.trunk]
+        order = order_for(campaign.settings, reservation, held.number, caller_id, trunk.limits.name)
         self._follow(campaign, order, trunk, None if agent is None else agent.id, adopted=None)
         self.counters.placed += 1
 
@@ -342,6 +363,7 @@ class Engine:
             self._telephony,
             self._floor,
             self._clock,
+            partial(self._reroute, settings.trunks),
             self._call_changed,
         )
         now = self._clock.monotonic()
@@ -355,20 +377,49 @@ class Engine:
         live = self._calls.pop(order.attempt)
         if live.trunk is not None:
             live.trunk.give_back()
+            self._note_overload(live.trunk, record.sip_status, rang=record.rang_at is not None or record.was_ringing)
         outcome = outcome_of(record, ring_limit_reached=record.rang_out)
         self.counters.ended += 1
         self.counters.by_outcome[outcome] = self.counters.by_outcome.get(outcome, 0) + 1
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
-        await self._write_outcome(order.attempt, self._ending(record, outcome))
+        await self._write_outcome(order.attempt, self._ending(order, record, outcome))
+        order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
             self._recordings.submit(finished)
         self._journal.attempt(finished)
         self._wake.set()
 
-    def _ending(self, record: CallRecord, outcome: Outcome) -> Ending:
+    async def _reroute(
+        self, names: tuple[str, ...], order: Origination, refused: tuple[RefusedInvite, ...]
+    ) -> Origination | None:
+        """Another trunk for a call that was refused early; not when anything says that no call should be placed."""
+        live = self._calls[order.attempt]
+        if live.trunk is None or not self._may_place(live):
+            return None
+        further = await self._failover.next_order(order, refused, names)
+        if further is None:
+            return None
+        trunk = self._trunks[further.trunk]
+        if not self._may_place(live):  # while it was being written down
+            trunk.give_back()
+            return None
+        self._note_overload(live.trunk, refused[-1].sip_status, rang=False)
+        live.trunk.give_back()
+        live.trunk = trunk
+        return further
+
+    def _may_place(self, live: _Live) -> bool:
+        return not (self._draining or live.unheard or not self.link_up or self._stop_switch.is_pulled())
+
+    def _note_overload(self, trunk: Trunk, sip_status: int | None, *, rang: bool) -> None:
+        if sip_status == OVERLOADED and not rang:
+            trunk.overloaded(self._clock.monotonic())
+
+    def _ending(self, order: Origination, record: CallRecord, outcome: Outcome) -> Ending:
+        recorded = record.joined_at is not None and order.recording is not RecordingMode.OFF
         return Ending(
             outcome=outcome,
             cause=record.cause,
@@ -377,9 +428,12 @@ class Engine:
             verdict_cause=record.verdict_cause or None,
             rang_at=self._calendar(record.rang_at),
             answered_at=self._calendar(record.answered_at),
+            treated_at=self._calendar(record.treated_at),
             joined_at=self._calendar(record.joined_at),
             ended_at=self._calendar(record.ended_at),
             agent=record.agent,
+            bridged_s=record.talk_s,
+            announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
         )
 
     async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
@@ -435,6 +489,8 @@ class Engine:
                 self._tasks.create_task(self._reconcile())
             case LinkDown(reason=reason):
                 self.link_up = False
+                for live in self._calls.values():
+                    live.unheard = True
                 _log.warning("the switch cannot be reached; no call is placed", reason=reason)
             case InboundBegan(channel=channel):
                 self._inbound[channel] = event
@@ -506,6 +562,6 @@ class Engine:
         attempt = AttemptId(channel.id)
         made = await self._store.read(tallies.made, attempt)
         campaign = await self._store.read(campaign_rows.get, made.campaign)
-        order = order_for(campaign.settings, Reservation(attempt, ()), made.number, made.caller_id)
+        order = order_for(campaign.settings, Reservation(attempt, ()), made.number, made.caller_id, made.trunk)
         self._follow(campaign, order, None, None, adopted=CallRecord(state=CallState.RINGING))
         self._calls[attempt].actor.tell(StandsAt(channel))

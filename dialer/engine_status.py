@@ -62,6 +62,6 @@ def write(state_dir: Path, status: EngineStatus) -> None:
     """Replace the file at once, so that no reader sees half of it."""
     target = state_dir / NAME
     part = target.with_suffix(".part")
+    part.touch(mode=0o600)
     part.write_text(json.dumps(asdict(status)), encoding="utf-8")
-    part.chmod(0o600)
     part.replace(target)

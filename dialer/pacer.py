@@ -123,10 +123,12 @@ class CampaignPacer:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def dialed(self, attempt: AttemptId, now: float, held: Claim, at: datetime, agent: AgentId | None) -> None:
+    def dialed(
+        self, attempt: AttemptId, now: float, held: Claim, at: datetime, *, route: str, agent: AgentId | None
+    ) -> None:
         """A call is about to be ordered. `at` is the calendar's word for `now`."""
         q = self.latest.q if self.latest is not None and agent is None else None
-        self.learned.dialed(attempt, now, facts=self.facts_of(held, at), route=self._route, reserved_for=agent, q=q)
+        self.learned.dialed(attempt, now, facts=self.facts_of(held, at), route=route, reserved_for=agent, q=q)
 
     def call_changed(self, attempt: AttemptId, before: CallRecord, after: CallRecord, now: float) -> None:
         """A call's record has changed. Calls this pacer did not dial (those of an earlier run) teach nothing."""

@@ -77,6 +77,13 @@ class GatewaySettings(_Section):
     port: int = Field(default=8765, ge=0, le=65535)
 
 
+class WebSection(_Section):
+    """Where health, readiness and metrics are served. They ask for no password: keep them off open networks."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8780, ge=0, le=65535)
+
+
 class DatabaseSettings(_Section):
     url: str = ""
     """Empty: SQLite in the state directory. Else an SQLAlchemy address, as postgresql+psycopg://user@host/name."""
@@ -110,6 +117,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     asterisk: AsteriskSection = AsteriskSection()
     gateway: GatewaySettings = GatewaySettings()
+    web: WebSection = WebSection()
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
     owned_numbers: tuple[E164, ...] = ()

@@ -264,21 +264,24 @@ class SwitchEvents:
         if word == _HUNG_UP_WHILE_LISTENING:
             return []
         if word not in _VERDICTS:
-            self._anomaly("machine detection said a word we do not know; taken as uncertain", word=word)
+            _log.warning("machine detection said a word we do not know; taken as uncertain", word=word)
+            self.anomalies += 1
         return [Judged(attempt, at, _VERDICTS.get(word, Verdict.UNCERTAIN), "off" if word == "OFF" else cause)]
 
     def _treatment(self, attempt: AttemptId, message: AmiMessage, at: float) -> list[SwitchEvent]:
         word = message.text("Treatment")
         if word not in set(Treatment):
             # The person is being treated, whatever the dialplan calls it; the end of the line is the plainest of them.
-            self._anomaly("the dialplan named a treatment we do not know", word=word)
+            _log.warning("the dialplan named a treatment we do not know", word=word)
+            self.anomalies += 1
             return [Treated(attempt, at, Treatment.HANGUP)]
         return [Treated(attempt, at, Treatment(word))]
 
     def _inbound_began(self, unique: str, message: AmiMessage, at: float) -> list[SwitchEvent]:
         called = _number(message.text("Called"))
         if called is None:
-            self._anomaly("a call came in for something that is no number")
+            _log.warning("a call came in for something that is no number")
+            self.anomalies += 1
             return []
         self._inbound[unique] = False
         return [InboundBegan(unique, at, called, _number(message.text("Caller")))]
@@ -344,10 +347,6 @@ class SwitchEvents:
         channel = self._channels.get(message.reply_to)
         if message.text("Response") == "Failure" and channel is not None and not channel.exists:
             self._failed[message.reply_to] = at + NO_CHANNEL_AFTER_S
-
-    def _anomaly(self, text: str, **fields: str) -> None:
-        self.anomalies += 1
-        _log.warning(text, **fields)
 
 
 def _bridges(listed: Sequence[AmiMessage]) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ from pacing.simulation.study import standard_document
 from pacing.simulation.workload import parse
 from pacing.simulation.world import World as SimulatedFloor
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 AGENTS = 5
 HOUR = 3600.0

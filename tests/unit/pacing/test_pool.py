@@ -117,3 +117,34 @@ def test_a_snapshot_of_the_engines_own_is_completed_with_what_was_learned() -> N
     assert full.lines[0].answer_p == pytest.approx(0.6)
     assert full.lines[0].dialed_at == 99.0
     assert decide(full).q is not None
+
+
+NAN = float("nan")
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize(
+    "line",
+    [
+        LineView(AttemptId("a" * 32), LineStage.RINGING, NAN, 95.0, 0.2),
+        LineView(AttemptId("a" * 32), LineStage.RINGING, 95.0, 95.0, NAN),
+        LineView(AttemptId("a" * 32), LineStage.ANSWERED, 95.0, 95.0, 0.2, human_p=NAN),
+    ],
+)
+def test_a_line_with_a_figure_that_is_no_number_dials_nothing(line: LineView) -> None:
+    assert decide(replace(busy_floor(), lines=(line,))).lines_to_add == 0
+
+
+def test_an_agent_of_an_impossible_pace_dials_nothing_and_raises_nothing() -> None:
+    floor = busy_floor()
+    odd = replace(floor.agents[-1], pace=77)
+    decision = decide(replace(floor, agents=(*floor.agents[:-1], odd)))
+    assert decision.lines_to_add == 0
+    assert "cannot be" in decision.words
+
+
+@pytest.mark.parametrize("since", [1e9, -1e18, NAN])
+def test_an_agent_whose_times_make_no_sense_raises_nothing(since: float) -> None:
+    floor = busy_floor()
+    odd = replace(floor.agents[-1], since=since)
+    assert decide(replace(floor, agents=(*floor.agents[:-1], odd))).lines_to_add >= 0
