@@ -31,6 +31,10 @@ from pacing.snapshot import AgentState, Candidate, FloorSnapshot, WindowTally
 
 _log = structlog.get_logger(__name__)
 
+ALIKE_UNTIL: Final = 100
+"""Up to so many dials, all accounts are taken to answer alike; what tells them apart is chance until then."""
+TOLD_APART_FROM: Final = 500
+"""From so many on, each account's own chance is used; in between, a mixture."""
 BRIDGES_KEPT: Final = 200
 BRIDGES_NEEDED: Final = 20
 BRIDGE_QUANTILE: Final = 0.95
@@ -192,12 +196,20 @@ class CampaignPacer:
         """
         candidates: tuple[Candidate, ...] = ()
         if at is not None:
-            chances = [self.learned.experience.accounts.chance(self.facts_of(one, at)) for one in held]
+            chances = [self.chance_of(one, at) for one in held]
             candidates = tuple(Candidate(1, chance, route=self._route) for chance in chances)
         settings = self.learned.settings
         full = self.learned.enrich(replace(snapshot, settings=settings, candidates=candidates))
         # Fixed ratios are what power mode promises: no forecast overrules them, only the brake does.
         return replace(full, forecast=None) if settings.mode is Mode.POWER else full
+
+    def chance_of(self, held: Claim, at: datetime) -> float:
+        """An account's own chance that a person answers, as far as enough is known to tell accounts apart."""
+        known = self.learned.experience
+        own = known.accounts.chance(self.facts_of(held, at))
+        share = (known.answers.seen - ALIKE_UNTIL) / (TOLD_APART_FROM - ALIKE_UNTIL)
+        share = min(max(share, 0.0), 1.0)
+        return share * own + (1.0 - share) * known.answers.prior
 
     def facts_of(self, held: Claim, at: datetime) -> AccountFacts:
         """What the chance of an answer depends on. Hours are the person's where their zone is known."""
