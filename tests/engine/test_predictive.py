@@ -47,7 +47,7 @@ class FarEnd:
         chance = self._random
         person = Script(ring_s=self._ring(chance), talk_s=self._talk(chance), patience_s=60.0)
         machine = Script(ring_s=self._machine(chance), verdict=Verdict.MACHINE)
-        failure = Script(ring_s=chance.uniform(1.0, 4.0), rings=False, refusal=503)
+        failure = Script(ring_s=chance.uniform(1.0, 4.0), rings=False, refusal=480)
         weights = (ANSWER_P, 0.7 * (1 - ANSWER_P), 0.2 * (1 - ANSWER_P), 0.1 * (1 - ANSWER_P))
         return chance.choices((person, Script(ring_s=None), machine, failure), weights)[0]
 
