@@ -40,6 +40,7 @@ from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
 from dialer.number_wall import NumberWall
+from dialer.pacing_memory import PacingMemory
 from dialer.redis_state import RedisState
 from dialer.shared_state import MemoryState
 from dialer.stop_switch import StopSwitch
@@ -189,6 +190,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             chronicle,
             chronicle,
             parts.name,
+            PacingMemory(parts.state_dir / "pacing"),
+            heard_at=lambda: client.heard_at,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -255,7 +258,7 @@ def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
-        words={str(campaign): status.words for campaign, status in engine.status().items()} | elsewhere,
+        words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
         trouble=trouble,
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
