@@ -87,7 +87,7 @@ DEFAULT_RETRY: tuple[RetryRule, ...] = (
     RetryRule(Outcome.BUSY, RetryWait.AFTER, timedelta(minutes=5), limit=8),
     RetryRule(Outcome.SIT, RetryWait.AFTER, next_phone=True, flag_phone=True),
     RetryRule(Outcome.CARRIER_BLOCKED, RetryWait.AFTER, _DAY, limit=3, next_phone=True),
-    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=5), limit=5),
+    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=10)),
     RetryRule(Outcome.UNKNOWN, RetryWait.AFTER, _DAY, limit=3),
 )
 """The shipped table; one rule for every outcome (a test holds that)."""
@@ -117,10 +117,11 @@ class CampaignSettings:
         creditor: name of the client on whose behalf calls are made.
         caller_ids: owned numbers, E.164.
         trunk: name of the trunk in settings.
+        failover: further trunks, in order, for calls that the one before refused before any ringing.
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
         connect_within_s: from verdict to treatment.
-        max_attempts: attempts on one account after which it is exhausted.
+        max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
         national_dnc_file_date: of the registry file the numbers were scrubbed against; telemarketing needs it.
@@ -139,7 +140,7 @@ class CampaignSettings:
     detect_machine: bool = True
     connect_within_s: float = 2.0
     late_agent_s: float = 5.0
-    message: str = "treatment"
+    message: str = "safe-harbour"
     ring_timeout_s: float = 25.0
     setup_timeout_s: float = 60.0
     wrap_up_s: float = 30.0
@@ -147,9 +148,15 @@ class CampaignSettings:
     subject: str | None = None
     zone: str = "America/New_York"
     skills: tuple[str, ...] = ()
+    failover: tuple[str, ...] = ()
     limits: Limits = Limits()
     national_dnc_file_date: date | None = None
     retry: tuple[RetryRule, ...] = DEFAULT_RETRY
+
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """All trunks of the campaign, best first."""
+        return (self.trunk, *self.failover)
 
     def rule_for(self, outcome: Outcome) -> RetryRule:
         """The campaign's rule for an outcome, or the shipped one where its table has none."""
@@ -286,7 +293,8 @@ class Ending:
     Attributes:
         cause: Q.850 cause of the hang-up.
         verdict: the detector's word, with its `verdict_cause`.
-        answered_at, joined_at, ended_at: instants, where they happened.
+        answered_at, treated_at, joined_at, ended_at: instants, where they happened. One who was treated was abandoned,
+            even if a late agent took the call: that is counted from `treated_at`, not from the outcome.
         agent: who spoke with the person.
         bridged_s: seconds bridged with agents, all bridges together.
         announced: whether both heard that the call is recorded; None when unknown.
@@ -299,6 +307,7 @@ class Ending:
     verdict_cause: str | None = None
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    treated_at: datetime | None = None
     joined_at: datetime | None = None
     ended_at: datetime | None = None
     agent: AgentId | None = None

@@ -299,6 +299,7 @@ attempts: Final = Table(
     Column("reserved_at", Instant, nullable=False),
     Index("ix_attempts_person", "person_id", "reserved_at"),
     Index("ix_attempts_number", "number", "reserved_at"),
+    Index("ix_attempts_campaign", "campaign_id", "reserved_at"),
     postgresql_partition_by="RANGE (id)",
 )
 
@@ -315,6 +316,7 @@ attempt_outcomes: Final = Table(
     Column("verdict_cause", String(60)),
     Column("rang_at", Instant),
     Column("answered_at", Instant),
+    Column("treated_at", Instant),
     Column("joined_at", Instant),
     Column("ended_at", Instant),
     Column("agent_id", String(64)),

@@ -28,6 +28,7 @@ class Made:
     account: str
     number: PhoneNumber
     caller_id: PhoneNumber
+    trunk: str
     reserved_at: datetime
 
 
@@ -44,6 +45,7 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
             debts.c.account,
             attempts.c.number,
             attempts.c.caller_id,
+            attempts.c.trunk,
             attempts.c.reserved_at,
         )
         .join_from(attempts, campaigns, attempts.c.campaign_id == campaigns.c.id)
@@ -59,6 +61,7 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
         row.account,
         PhoneNumber(row.number),
         PhoneNumber(row.caller_id),
+        row.trunk,
         row.reserved_at,
     )
 
@@ -77,7 +80,7 @@ def abandonment_by_day(
     The first outcome of an attempt counts: what an agent says later does not change whether somebody was left waiting.
     """
     rows = tx.execute(
-        select(attempts.c.reserved_at, attempt_outcomes.c.outcome)
+        select(attempts.c.reserved_at, attempt_outcomes.c.outcome, attempt_outcomes.c.treated_at)
         .join_from(attempts, attempt_outcomes, attempt_outcomes.c.attempt_id == attempts.c.id)
         .where(
             attempts.c.campaign_id == campaign,
@@ -95,5 +98,5 @@ def abandonment_by_day(
     for row in rows:
         day = row.reserved_at.astimezone(place).date()
         answered, abandoned = days.get(day, (0, 0))
-        days[day] = (answered + 1, abandoned + (row.outcome == Outcome.ABANDONED))
+        days[day] = (answered + 1, abandoned + (row.treated_at is not None or row.outcome == Outcome.ABANDONED))
     return days

@@ -40,6 +40,8 @@ from dialer.number_wall import NumberWall
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
+from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
 from domain.telephony import RecordingMode
@@ -109,6 +111,8 @@ class App:
     registry: CollectorRegistry
     stop_switch: StopSwitch
     gateway_port: int
+    policy: compliance.Policy
+    loop_watch: LoopWatch
 
     async def settle(self) -> None:
         """Let calls end, then wait until every recording is finished and everything is written."""
@@ -133,7 +137,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         return compliance.decide(facts, policy)
 
     async with AsyncExitStack() as stack:
-        store = AsyncStore(open_store(parts.database, clock.now()))
+        stack.enter_context(settled_memory())
+        store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
@@ -159,12 +164,15 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         for agent in await store.read(agent_rows.everyone):
             floor.enrol(agent.id, agent.skills)
         now = clock.monotonic()
+        trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
+        trunk_watch = TrunkWatch(client, trunks)
+        await trunk_watch.look()
         stop_switch = StopSwitch(parts.state_dir)
         engine = Engine(
             store,
             switch,
             floor,
-            [Trunk(limits, now) for _, limits in parts.trunks],
+            [trunk for _, trunk in trunks],
             clock,
             stop_switch,
             decide,
@@ -176,9 +184,11 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
         port = await stack.enter_async_context(server.running())
-        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port)
+        watch = LoopWatch(registry)
+        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        for work in (chronicle.run(), capture.run(), engine.run(), _write_status(parts.state_dir, engine, floor)):
+        status = _write_status(parts.state_dir, engine, floor)
+        for work in (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), status):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
@@ -196,7 +206,13 @@ class _Recordings:
         expected = self._expected(finished)
         announced = finished.order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
         self._capture.submit(
-            FinishedCall(finished.attempt, finished.record.talk_s, announced, expected.voices, expected.tones)
+            FinishedCall(
+                finished.attempt,
+                None if finished.record.unheard else finished.record.talk_s,
+                None if finished.record.unheard else announced,
+                expected.voices,
+                expected.tones,
+            )
         )
 
 
@@ -214,6 +230,7 @@ def status_of(engine: Engine, floor: Floor) -> EngineStatus:
         link_up=engine.link_up,
         words={str(campaign): status.words for campaign, status in engine.status().items()},
         calls=dict(Counter(call.record.state.value for call in engine.live())),
+        trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
 

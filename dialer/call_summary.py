@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
+
 from accounts.async_store import AsyncStore
 from accounts.call_sheet import CallSheet, call_sheet
+from accounts.errors import StoreError
 from agent_gateway.server import CallSummary
 from domain.ids import AttemptId
 
+_log = structlog.get_logger(__name__)
 _DEBT: Final = frozenset({"debt_third_party", "debt_first_party"})
 
 
@@ -45,5 +49,9 @@ class CallSummaries:
         self._store = store
 
     async def of(self, attempt: AttemptId) -> CallSummary | None:
-        sheet = await self._store.read(call_sheet, attempt)
+        try:
+            sheet = await self._store.read(call_sheet, attempt)
+        except StoreError as error:
+            _log.warning("no account summary", attempt=attempt, error=str(error))
+            return None
         return None if sheet is None else summary(sheet)

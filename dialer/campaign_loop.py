@@ -26,7 +26,7 @@ from dialer import floor_view
 from dialer.originate import terms_for
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
-from dialer.trunks import Trunk
+from dialer.trunks import Trunk, take_first
 from domain.clock import Clock
 from domain.ids import AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
@@ -50,8 +50,15 @@ class Calls(Protocol):
     def live(self) -> Sequence[floor_view.LiveCall]: ...
     def health(self) -> Health: ...
     def release(self, attempt: AttemptId) -> None: ...
+    def may_dial(self) -> bool: ...
     def start(
-        self, campaign: Campaign, held: Claim, reservation: Reservation, caller_id: PhoneNumber, agent: Agent | None
+        self,
+        campaign: Campaign,
+        held: Claim,
+        reservation: Reservation,
+        caller_id: PhoneNumber,
+        agent: Agent | None,
+        trunk: Trunk,
     ) -> None: ...
     def blocked(self, held: Claim, refusal: Refusal) -> None: ...
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
@@ -133,26 +140,30 @@ class CampaignLoop:
     async def tick(self) -> None:
         """Take one pacing decision and carry it out."""
         tools = self._tools
-        trunk = tools.trunks.get(self.campaign.settings.trunk)
-        if trunk is None:
-            self._say(f"the trunk {self.campaign.settings.trunk} is not in the settings; add it or change the campaign")
+        names = self.campaign.settings.trunks
+        if unknown := [name for name in names if name not in tools.trunks]:
+            self._say(f"not in fairdial.toml: trunk {', '.join(unknown)}; add it there or create the campaign anew")
             return
         if tools.stop_switch.is_pulled():
             self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
             return
-        decision = controller.decide(self._snapshot(trunk))
+        trunks = [tools.trunks[name] for name in names]
+        decision = controller.decide(self._snapshot(trunks))
         self.decision = decision
-        self._say(decision.words)
+        if all(trunk.trouble for trunk in trunks):
+            self._say(f"no trunk works, calls wait: {'; '.join(trunk.words() for trunk in trunks)}")
+        else:
+            self._say("; ".join([decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
         for attempt in decision.release:
             tools.calls.release(attempt)
         if decision.lines_to_add and tools.clock.monotonic() >= self._empty_until:
             try:
-                await self._add_lines(decision, trunk)
+                await self._add_lines(decision, trunks)
             except StoreError as error:
                 self._say(f"the account store does not work: {error}")
                 _log.error("claiming or reserving failed", campaign=self.id, error=str(error))
 
-    async def _add_lines(self, decision: PacingDecision, trunk: Trunk) -> None:
+    async def _add_lines(self, decision: PacingDecision, trunks: Sequence[Trunk]) -> None:
         """Claim and dial until the decision is carried out, the accounts are used up or the decision is stale."""
         missing = decision.lines_to_add
         while missing > 0:
@@ -163,34 +174,38 @@ class CampaignLoop:
                 self._empty_until = self._tools.clock.monotonic() + EMPTY_PAUSE_S
                 self._say("no account is due now")
                 return
-            dialed, kept = await self._dial_all(held, decision, trunk)
+            dialed, kept = await self._dial_all(held, decision, trunks)
             missing -= dialed
             if kept:
                 await self._tools.store.write(claiming.release, kept)
                 return
 
     async def _dial_all(
-        self, held: Sequence[Claim], decision: PacingDecision, trunk: Trunk
+        self, held: Sequence[Claim], decision: PacingDecision, trunks: Sequence[Trunk]
     ) -> tuple[int, Sequence[Claim]]:
         """Dial claims in order; stops at the first that cannot be dialed for a reason that holds for the rest too."""
         dialed = 0
         for index, one in enumerate(held):
             if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
                 return dialed, held[index:]
-            placed = await self._dial(one, trunk, reserve_agent=decision.reserve or one.reserved_agent_only)
+            placed = await self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only)
             if placed is Placed.KEPT:
                 return dialed, held[index:]
             dialed += placed is Placed.DIALED
         return dialed, ()
 
-    async def _dial(self, held: Claim, trunk: Trunk, *, reserve_agent: bool) -> Placed:
+    async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
         """Reserve the attempt, durably, and only then start the call."""
-        tools, settings = self._tools, self.campaign.settings
+        tools, campaign = self._tools, self.campaign  # which may be exchanged while we wait for the store
+        settings = campaign.settings
+        if not tools.calls.may_dial():
+            return Placed.KEPT
         attempt = new_attempt_id(tools.clock.now())
         agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
         if reserve_agent and agent is None:
             return Placed.KEPT
-        if not trunk.take(tools.clock.monotonic()):
+        trunk = take_first(trunks, tools.clock.monotonic())
+        if trunk is None:
             tools.floor.release(attempt)
             return Placed.KEPT
         caller_id = next(self._caller_ids)
@@ -215,11 +230,11 @@ class CampaignLoop:
             trunk.give_back()
             tools.calls.blocked(held, answer)
             return self._refused(answer)
-        if tools.stop_switch.is_pulled():  # it may have been pulled while the reservation was being written
+        if tools.stop_switch.is_pulled() or not tools.calls.may_dial():  # since the reservation was begun
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
             return Placed.MOVED
-        tools.calls.start(self.campaign, held, answer, caller_id, agent)
+        tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
 
     def _refused(self, refusal: Refusal) -> Placed:
@@ -234,11 +249,11 @@ class CampaignLoop:
                 self._say("the next account may only be dialed with an agent reserved for it")
         return Placed.KEPT
 
-    def _snapshot(self, trunk: Trunk) -> FloorSnapshot:
+    def _snapshot(self, trunks: Sequence[Trunk]) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()
         capacity = Capacity(
-            channels_free=trunk.limits.channels - trunk.in_use,
-            call_tokens=trunk.room(now),
+            channels_free=sum(max(0, t.limits.channels - t.in_use) for t in trunks if not t.trouble),
+            call_tokens=sum(trunk.room(now) for trunk in trunks),
         )
         return floor_view.snapshot(
             now,

@@ -28,6 +28,7 @@ from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 from domain.ids import AgentId
 from domain.phone import PhoneNumber
+from web import operations
 
 agents_app = typer.Typer(help="Agents: enrol them, list them.", no_args_is_help=True)
 CALLER_ID_DAILY_CAP = 400
@@ -71,8 +72,13 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(parts) as app:
+    try:
+        listener = operations.listen(settings.web.host, settings.web.port)
+    except operations.AddressTakenError as error:
+        fail(str(error))
+    async with running(parts) as app, operations.serving(app, listener) as web_address:
         console.print(f"Engine running; agents connect to ws://{settings.gateway.host}:{app.gateway_port}")
+        console.print(f"Health, readiness and metrics: {web_address}", highlight=False)
         view = asyncio.create_task(
             asyncio.sleep(0)
             if quiet

@@ -235,7 +235,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
                     callback(self, event)
                 except Exception as error:  # noqa: BLE001  # whatever a stranger's code raises must not cost the connection
                     self._metrics.listener_errors.inc()
-                    _log.error("an AMI observer raised", name=event.event_name, error=type(error).__name__)
+                    _log.error("an AMI observer raised", event_kind=event.event_name, error=type(error).__name__)
         return matches
 
     # --- the connection ---------------------------------------------------------------------------------------------

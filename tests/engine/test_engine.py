@@ -190,4 +190,4 @@ def test_draining_lets_talks_end_and_ringing_go(tmp_path):
         accounts=2,
         script_for=lambda number: scripts.get(int(number.e164[-4:]) - 1000, NOBODY),
     )
-    assert world.run(setup, scenario) == [Outcome.CONVERSATION, Outcome.NO_ANSWER]
+    assert world.run(setup, scenario) == [Outcome.CANCELLED, Outcome.CONVERSATION]

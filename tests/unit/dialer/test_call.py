@@ -1,6 +1,7 @@
 """The call's table: every pair of state and event, enumerated."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,8 @@ def test_nobody_who_listens_is_left_without_a_way_to_an_agent(state):
 
 def test_the_diagram_names_every_state():
     assert all(state.value in diagram() for state in CallState)
+
+
+def test_the_page_of_call_states_is_current():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "call-states.md"
+    assert diagram() in page.read_text(encoding="utf-8")
