@@ -42,6 +42,7 @@ from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
 from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
 from domain.telephony import RecordingMode
@@ -164,12 +165,15 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         for agent in await store.read(agent_rows.everyone):
             floor.enrol(agent.id, agent.skills)
         now = clock.monotonic()
+        trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
+        trunk_watch = TrunkWatch(client, trunks)
+        await trunk_watch.look()
         stop_switch = StopSwitch(parts.state_dir)
         engine = Engine(
             store,
             switch,
             floor,
-            [Trunk(limits, now) for _, limits in parts.trunks],
+            [trunk for _, trunk in trunks],
             clock,
             stop_switch,
             decide,
@@ -187,7 +191,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor)
-        for work in (chronicle.run(), capture.run(), engine.run(), watch.run(), status):
+        for work in (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), status):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
@@ -205,7 +209,13 @@ class _Recordings:
         expected = self._expected(finished)
         announced = finished.order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
         self._capture.submit(
-            FinishedCall(finished.attempt, finished.record.talk_s, announced, expected.voices, expected.tones)
+            FinishedCall(
+                finished.attempt,
+                None if finished.record.unheard else finished.record.talk_s,
+                None if finished.record.unheard else announced,
+                expected.voices,
+                expected.tones,
+            )
         )
 
 
@@ -223,6 +233,7 @@ def status_of(engine: Engine, floor: Floor) -> EngineStatus:
         link_up=engine.link_up,
         words={str(campaign): status.sentences for campaign, status in engine.status().items()},
         calls=dict(Counter(call.record.state.value for call in engine.live())),
+        trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
 

@@ -28,6 +28,7 @@ class EngineStatus:
         words: per campaign id, what its loop does.
         calls: live calls by state.
         agents: agents by state.
+        trunks: what a person should know of each; empty where all is well.
     """
 
     written_at: str | None = None
@@ -35,6 +36,7 @@ class EngineStatus:
     words: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     agents: Mapping[str, int] = field(default_factory=dict)
+    trunks: Mapping[str, str] = field(default_factory=dict)
 
     def is_running(self) -> bool:
         if self.written_at is None:
