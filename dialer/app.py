@@ -46,6 +46,7 @@ from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
 from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
 from domain.ids import AgentId, CampaignId
@@ -172,12 +173,15 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         for agent in await store.read(agent_rows.everyone):
             floor.enrol(agent.id, agent.skills)
         now = clock.monotonic()
+        trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
+        trunk_watch = TrunkWatch(client, trunks)
+        await trunk_watch.look()
         stop_switch = StopSwitch(parts.state_dir)
         engine = Engine(
             store,
             switch,
             floor,
-            [Trunk(limits, now) for _, limits in parts.trunks],
+            [trunk for _, trunk in trunks],
             clock,
             stop_switch,
             decide,
@@ -196,7 +200,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, coordinator)
-        for work in (chronicle.run(), capture.run(), engine.run(), watch.run(), coordinator.run(), status):
+        tellers = (watch.run(), trunk_watch.run(), coordinator.run(), status)
+        for work in (chronicle.run(), capture.run(), engine.run(), *tellers):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
@@ -214,7 +219,13 @@ class _Recordings:
         expected = self._expected(finished)
         announced = finished.order.recording is RecordingMode.ANNOUNCE_THEN_RECORD
         self._capture.submit(
-            FinishedCall(finished.attempt, finished.record.talk_s, announced, expected.voices, expected.tones)
+            FinishedCall(
+                finished.attempt,
+                None if finished.record.unheard else finished.record.talk_s,
+                None if finished.record.unheard else announced,
+                expected.voices,
+                expected.tones,
+            )
         )
 
 
@@ -247,6 +258,7 @@ def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
         words={str(campaign): status.words for campaign, status in engine.status().items()} | elsewhere,
         trouble=trouble,
         calls=dict(Counter(call.record.state.value for call in engine.live())),
+        trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
 

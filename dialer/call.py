@@ -196,6 +196,7 @@ class CallRecord:
         talk_s: seconds in a bridge, completed bridges only.
         rang_out: it was released by us because it had rung long enough, and for no other reason.
         refused: INVITEs before the present one; `sent_at` is the present one's.
+        unheard: part of the call happened while the switch could not be heard; instants and `talk_s` are no measures.
     """
 
     state: CallState = CallState.RESERVED
@@ -221,6 +222,7 @@ class CallRecord:
     sip_status: int | None = None
     was_ringing: bool = False
     refused: tuple[RefusedInvite, ...] = ()
+    unheard: bool = False
 
     @property
     def treated(self) -> bool:

@@ -18,8 +18,9 @@ from agent_gateway.agent import Agent
 from agent_gateway.floor import CallTerms
 from dialer.call import CallEvent, CallRecord, CallState, IllegalCallEventError, RefusedInvite, next_state
 from dialer.failover import refused_early
+from dialer.outcome import NEVER_SENT
 from domain.clock import Clock
-from domain.ids import AttemptId, LegId
+from domain.ids import AgentId, AttemptId, LegId
 from domain.outcomes import Verdict
 from domain.telephony import (
     Answered,
@@ -46,6 +47,7 @@ HOLD_OFFER_S: Final = 10.0
 """How long a person whose agent was cut off is offered to others; the dialplan's hold lasts as long."""
 
 JOIN_RETRY_S: Final = 0.2
+_BEFORE_ANSWER: Final = frozenset({CallState.RESERVED, CallState.SENT, CallState.RINGING, CallState.RELEASING})
 
 
 class Agents(Protocol):
@@ -85,7 +87,9 @@ class AgentFound:
 
 @dataclass(frozen=True, slots=True)
 class AgentGone:
-    """The agent reserved for, or talking on, this call is unreachable."""
+    """An agent reserved for, or talking on, this call is unreachable; perhaps one whom the call has no more."""
+
+    agent: AgentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +111,16 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class StandsAt:
-    """Where the switch says the call is, after its events could not be heard for a while."""
+    """Where the switch says the call is, after its events could not be heard for a while.
+
+    Attributes:
+        since: when it could be heard again; what was ordered later is under way and not judged by this.
+        agent: whose leg it is joined with, if it is with one.
+    """
 
     channel: LiveChannel
+    since: float
+    agent: AgentId | None = None
 
 
 Reroute = Callable[[Origination, tuple[RefusedInvite, ...]], Awaitable[Origination | None]]
@@ -153,6 +164,13 @@ class CallActor:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_number = 0
         self._search: asyncio.Task[None] | None = None
+        self._ordered_at = 0.0
+        self._asked_again = False
+
+    @property
+    def ordered_at(self) -> float:
+        """When the switch was last told to place or to join this call: what it lists cannot be older than that."""
+        return self._ordered_at
 
     @property
     def attempt(self) -> AttemptId:
@@ -185,12 +203,13 @@ class CallActor:
 
     async def _place(self) -> None:
         self._start_timer(self._limits.post_dial_s)
+        self._ordered_at = self._now()
         try:
             await self._telephony.originate(self.order)
         except TelephonyError as error:
             _log.warning("originate failed", attempt=self.attempt, error=str(error), maybe_done=error.maybe_done)
             if not error.maybe_done:
-                self._move(CallEvent.ENDED, ended_at=self._now())
+                self._move(CallEvent.ENDED, ended_at=self._now(), cause=NEVER_SENT)
             return
         self._move(CallEvent.SENT, sent_at=self._now())
 
@@ -215,16 +234,16 @@ class CallActor:
                 await self._ended(message)
             case AgentFound(agent):
                 await self._connect(agent)
-            case AgentGone():
-                await self._agent_gone()
+            case AgentGone(agent):
+                await self._agent_gone(agent)
             case TimeUp(number):
                 await self._time_up(number)
             case Release():
                 await self._let_go()
             case Lost():
-                self._move(CallEvent.ENDED, ended_at=self._now())
-            case StandsAt(channel):
-                await self._stands_at(channel)
+                self._move(CallEvent.ENDED, ended_at=self._now(), unheard=True)
+            case StandsAt():
+                await self._stands_at(message)
             case KeyPressed():
                 pass  # opt-outs are the engine's: they hold for every campaign
             case _:
@@ -235,6 +254,7 @@ class CallActor:
             self._start_timer(self._limits.ring_s)
 
     async def _judged(self, judged: Judged) -> None:
+        self._must_have_answered(judged.at)
         event = CallEvent.NO_PERSON if judged.verdict.is_machine else CallEvent.PERSON
         moved = self._move(event, judged_at=judged.at, verdict=judged.verdict, verdict_cause=judged.cause)
         if moved and event is CallEvent.PERSON:
@@ -244,12 +264,21 @@ class CallActor:
             await self._find_agent(wait_s)
 
     def _treated(self, at: float, treatment: Treatment) -> None:
+        self._must_have_answered(at)
+        if self.record.state is CallState.DETECTING:
+            self._is_a_person(at)
         first = self.record.treated_at is None
         self._move(CallEvent.TREATED, **({"treated_at": at, "treatment": treatment} if first else {}))
         if treatment is not Treatment.LATE_AGENT:
             self._stop_search()
 
     def _joined(self, leg: LegId, at: float) -> None:
+        """Both are in one bridge, whatever we had heard of the way there."""
+        self._must_have_answered(at)
+        if self.record.state is CallState.DETECTING:
+            self._is_a_person(at)
+        if self.record.state in {CallState.WAITING, CallState.TREATED}:
+            self._move(CallEvent.MATCHED, leg=leg)
         first = self.record.joined_at if self.record.joined_at is not None else at
         self._move(CallEvent.JOINED, joined_at=first, bridged_since=at, leg=leg)
 
@@ -286,6 +315,8 @@ class CallActor:
     # --- agents -----------------------------------------------------------------------------------------------------
 
     async def _find_agent(self, seconds: float, *, first: bool = False) -> None:
+        if self._search is not None and not self._search.done():
+            return  # a second search would find an agent for a call that has one
         agent = self._agents.reserve(self.attempt, self._terms)
         if agent is not None:
             await self._connect(agent)
@@ -301,23 +332,27 @@ class CallActor:
         if agent.leg is None or not self._move(CallEvent.MATCHED, agent=agent.id, leg=agent.leg):
             self._agents.release(self.attempt)
             return
+        self._ordered_at = self._now()
         try:
             await self._telephony.join(self.attempt, agent.leg)
         except TelephonyError as error:
             _log.warning("join failed", attempt=self.attempt, error=str(error), maybe_done=error.maybe_done)
             if not error.maybe_done:
-                self._agents.release(self.attempt)
-                self._move(CallEvent.UNMATCHED, agent=None, leg=None)
-                # Not at once: the leg that failed looks free until the switch says that it is gone.
-                self._search = asyncio.create_task(self._search_later())
+                self._not_joined()
+
+    def _not_joined(self) -> None:
+        self._agents.release(self.attempt)
+        self._move(CallEvent.UNMATCHED, agent=None, leg=None)
+        # Not at once: the leg that failed looks free until the switch says that it is gone.
+        self._search = asyncio.create_task(self._search_later())
 
     async def _search_later(self) -> None:
         await asyncio.sleep(JOIN_RETRY_S)
         await self._wait_for_agent(self._limits.abandon_s + self._limits.late_agent_s, first=True)
 
-    async def _agent_gone(self) -> None:
+    async def _agent_gone(self, agent: AgentId) -> None:
         state = self.record.state
-        if state not in {CallState.CONNECTING, CallState.TALKING}:
+        if state not in {CallState.CONNECTING, CallState.TALKING} or self.record.agent != agent:
             return
         self._move(CallEvent.LEG_LOST, agent=None, leg=None)
         if not self.record.reoffered:
@@ -329,42 +364,74 @@ class CallActor:
     async def _time_up(self, number: int) -> None:
         if number != self._timer_number:
             return
-        if self.record.state is CallState.RELEASING:
+        if self.record.state is not CallState.RELEASING:
+            await self._let_go(rang_out=self.record.state is CallState.RINGING)
+        elif self._asked_again:
             _log.warning("the switch never confirmed a release", attempt=self.attempt)
-            self._move(CallEvent.ENDED, ended_at=self._now())
-            return
-        await self._let_go(rang_out=self.record.state is CallState.RINGING)
+            self._move(CallEvent.ENDED, ended_at=self._now(), unheard=True)
+        else:
+            self._asked_again = True
+            await self._take_down()
 
     async def _let_go(self, *, rang_out: bool = False) -> None:
-        if not self._move(CallEvent.RELEASED, released_by_us=True, rang_out=rang_out):
-            return
-        self._start_timer(RELEASE_CONFIRM_S)
+        if self._move(CallEvent.RELEASED, released_by_us=True, rang_out=rang_out):
+            await self._take_down()
+
+    async def _take_down(self) -> None:
+        """Hang up a call that nobody has answered, and expect to be told. Unsaid, it is said again after a cut."""
+        self._stop_timer()
         try:
             await self._telephony.hang_up(self.attempt)
         except TelephonyError as error:
             _log.warning("release failed", attempt=self.attempt, error=str(error), maybe_done=error.maybe_done)
+            if not error.maybe_done:
+                return  # the link is down: reconciling tells where the call stands
+        self._start_timer(RELEASE_CONFIRM_S)
 
     # --- catching up ------------------------------------------------------------------------------------------------
 
-    async def _stands_at(self, channel: LiveChannel) -> None:
+    async def _stands_at(self, now: StandsAt) -> None:
         """Catch up with what happened unheard: release what rings, join or await an agent for who has answered."""
-        now = self._now()
+        channel, state = now.channel, self.record.state
+        if state is CallState.ENDED or self._ordered_at > now.since:
+            return  # our own order is on its way, and its events with it
         if not channel.answered:
-            await self._let_go()
-            return
-        if channel.joined_with is not None:
-            self._catch_up_to_person(now)
-            self._move(CallEvent.MATCHED, leg=LegId(channel.joined_with))
-            self._joined(LegId(channel.joined_with), now)
-        elif self.record.state not in {CallState.TALKING, CallState.CONNECTING}:
-            self._stop_timer()
-            if self._catch_up_to_person(now):
-                await self._find_agent(self._limits.abandon_s + self._limits.late_agent_s, first=True)
+            await (self._take_down() if state is CallState.RELEASING else self._let_go())
+        elif channel.joined_with is not None:
+            self._found_joined(LegId(channel.joined_with), now.agent)
+        elif state is CallState.CONNECTING:
+            self._not_joined()  # the order to join went under with the connection, or did when it was carried out
+        elif state is CallState.TALKING:
+            self._set(unheard=True)  # the agent's leg has gone; the floor says so
+        elif state is not CallState.MACHINE:
+            await self._found_alone()
 
-    def _catch_up_to_person(self, now: float) -> bool:
+    def _found_joined(self, leg: LegId, agent: AgentId | None) -> None:
+        if self.record.state is CallState.TALKING and self.record.leg == leg:
+            return
+        self._stop_timer()
+        self._set(unheard=True)
+        self._joined(leg, self._now())
+        self._set(agent=agent, leg=leg)
+
+    async def _found_alone(self) -> None:
         """Somebody may be listening: without a verdict that is a person."""
-        self._move(CallEvent.ANSWERED, answered_at=now)
-        return self._move(CallEvent.PERSON, judged_at=now, verdict=Verdict.UNCERTAIN, verdict_cause="unheard")
+        self._stop_timer()
+        self._must_have_answered(self._now())
+        if self.record.state is CallState.DETECTING:
+            self._is_a_person(self._now())
+        if self.record.state in {CallState.WAITING, CallState.HELD}:
+            await self._find_agent(self._limits.abandon_s + self._limits.late_agent_s, first=True)
+
+    def _must_have_answered(self, at: float) -> None:
+        """What we are told cannot happen to a call that has not been answered: the news of it was lost."""
+        if self.record.state in _BEFORE_ANSWER:
+            self._stop_timer()
+            self._move(CallEvent.ANSWERED, answered_at=at)
+            self._set(unheard=True)
+
+    def _is_a_person(self, at: float) -> None:
+        self._move(CallEvent.PERSON, judged_at=at, verdict=Verdict.UNCERTAIN, verdict_cause="unheard")
 
     # --- plumbing ---------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class Calls(Protocol):
     def live(self) -> Sequence[floor_view.LiveCall]: ...
     def health(self) -> Health: ...
     def release(self, attempt: AttemptId) -> None: ...
+    def may_dial(self) -> bool: ...
     def start(
         self,
         campaign: Campaign,
@@ -195,7 +196,10 @@ class CampaignLoop:
 
     async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
         """Reserve the attempt, durably, and only then start the call."""
-        tools, settings = self._tools, self.campaign.settings
+        tools, campaign = self._tools, self.campaign  # which may be exchanged while we wait for the store
+        settings = campaign.settings
+        if not tools.calls.may_dial():
+            return Placed.KEPT
         attempt = new_attempt_id(tools.clock.now())
         agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
         if reserve_agent and agent is None:
@@ -226,11 +230,11 @@ class CampaignLoop:
             trunk.give_back()
             tools.calls.blocked(held, answer)
             return self._refused(answer)
-        if tools.stop_switch.is_pulled():  # it may have been pulled while the reservation was being written
+        if tools.stop_switch.is_pulled() or not tools.calls.may_dial():  # since the reservation was begun
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
             return Placed.MOVED
-        tools.calls.start(self.campaign, held, answer, caller_id, agent, trunk)
+        tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
 
     def _refused(self, refusal: Refusal) -> Placed:

@@ -8,7 +8,8 @@ Nothing here waits for a call, and the reader of the switch's events waits for n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,16 +24,18 @@ from accounts.async_store import AsyncStore
 from accounts.errors import NotFoundError, StoreError
 from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
+from accounts.tallies import Made
 from agent_gateway.agent import Agent
 from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
 from dialer.call import CallRecord, CallState, RefusedInvite
-from dialer.call_actor import AgentGone, CallActor, Lost, Release, StandsAt
+from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
 from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
+from dialer.reconciliation import Reconciliation
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from dialer.trunks import Trunk
@@ -46,7 +49,6 @@ from domain.telephony import (
     KeyPressed,
     LinkDown,
     LinkUp,
-    LiveChannel,
     Origination,
     RecordingMode,
     SwitchEvent,
@@ -62,6 +64,7 @@ BEAT_S: Final = 0.25
 CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
 LEASE: Final = timedelta(seconds=15)
+RECONCILE_AGAIN_S: Final = 1.0
 WRITE_AGAIN_S: Final = 1.0
 """Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
 
@@ -158,12 +161,16 @@ class Engine:
         self._inbound: dict[str, InboundBegan] = {}
         self._wake = asyncio.Event()
         self._linked = asyncio.Event()
-        self._swept = False
+        self._linked_since: float | None = None
+        self._reconciliation = Reconciliation(store, telephony, floor, clock, name, self)
         self._tasks: asyncio.TaskGroup
         self._draining = False
         self._writes_waiting = 0
         self._stop_switch = stop_switch
         self._failover = Failover(store, self._trunks, clock, decide)
+        self._writes_failing = 0
+        self._ended: Counter[CampaignId] = Counter()
+        self._written: Counter[CampaignId] = Counter()
         self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name)
 
     # --- running ----------------------------------------------------------------------------------------------------
@@ -174,6 +181,7 @@ class Engine:
             self._tasks.create_task(self._follow_switch())
             self._tasks.create_task(self._follow_floor())
             await self._linked.wait()
+            self._tasks.create_task(self._reconciliation.keep_looking())
             self._tasks.create_task(self._follow_campaigns())
             await self._beat()
 
@@ -251,11 +259,11 @@ class Engine:
             fence = await self._lease(campaign.id)
             if fence is None:  # another engine has it
                 self._loops.pop(campaign.id, None)
-            elif campaign.id in self._loops:
+            elif campaign.id in self._loops and _counts_alike(self._loops[campaign.id].campaign, campaign):
                 self._loops[campaign.id].fence = fence
                 self._loops[campaign.id].update(campaign)
-            else:
-                self._loops[campaign.id] = await self._new_loop(campaign, fence)
+            elif (loop := await self._new_loop(campaign, fence)) is not None:
+                self._loops[campaign.id] = loop
         self._wake.set()
 
     async def _lease(self, campaign: CampaignId) -> int | None:
@@ -269,10 +277,14 @@ class Engine:
             self.leases.leased(campaign, fence, began + LEASE.total_seconds())
         return fence
 
-    async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop:
+    async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
+        """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""
+        ended = self._ended[campaign.id]
         zone, target = campaign.settings.zone, campaign.settings.target_abandonment
         since = self._clock.now() - timedelta(days=WINDOW_DAYS)
         days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, zone)
+        if not ended == self._ended[campaign.id] == self._written[campaign.id]:
+            return None
         return CampaignLoop(campaign, AbandonmentTally(target, zone, days), self._tools, fence)
 
     # --- what campaign loops ask ------------------------------------------------------------------------------------
@@ -284,7 +296,11 @@ class Engine:
         ]
 
     def health(self) -> Health:
-        return Health(link_up=self.link_up and not self._writes_waiting)
+        return Health(link_up=self.may_dial())
+
+    def may_dial(self) -> bool:
+        """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end."""
+        return self.link_up and not self._draining and not self._writes_failing
 
     def release(self, attempt: AttemptId) -> None:
         if attempt in self._calls:
@@ -344,11 +360,13 @@ class Engine:
             self._note_overload(live.trunk, record.sip_status, rang=record.rang_at is not None or record.was_ringing)
         outcome = outcome_of(record, ring_limit_reached=record.rang_out)
         self.counters.ended += 1
+        self._ended[campaign.id] += 1
         self.counters.by_outcome[outcome] = self.counters.by_outcome.get(outcome, 0) + 1
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
         await self._write_outcome(order.attempt, self._ending(order, record, outcome))
+        self._written[campaign.id] += 1
         order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
@@ -396,13 +414,14 @@ class Engine:
             joined_at=self._calendar(record.joined_at),
             ended_at=self._calendar(record.ended_at),
             agent=record.agent,
-            bridged_s=record.talk_s,
+            bridged_s=None if record.unheard else record.talk_s,
             announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
         )
 
     async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
         """Write how an attempt ended, as often as it takes; until then no call is placed."""
         self._writes_waiting += 1
+        failing = 0
         try:
             while True:
                 try:
@@ -412,11 +431,14 @@ class Engine:
                     return
                 except StoreError as error:
                     _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
+                    self._writes_failing += 1 - failing
+                    failing = 1
                     await asyncio.sleep(WRITE_AGAIN_S)
                 else:
                     return
         finally:
             self._writes_waiting -= 1
+            self._writes_failing -= failing
 
     def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
         live = self._calls.get(attempt)
@@ -439,9 +461,11 @@ class Engine:
 
     def _route(self, event: SwitchEvent) -> None:
         match event:
-            case LinkUp():
-                self._tasks.create_task(self._reconcile())
+            case LinkUp(at=at):
+                self._linked_since = at
+                self._tasks.create_task(self._reconcile(at))
             case LinkDown(reason=reason):
+                self._linked_since = None
                 self.link_up = False
                 for live in self._calls.values():
                     live.unheard = True
@@ -471,48 +495,44 @@ class Engine:
             match await queue.get():
                 case Disposed() as disposed:
                     self._people.disposed(disposed)
-                case CallOrphaned(attempt=attempt) | ReservationLost(attempt=attempt):
+                case CallOrphaned(attempt, agent) | ReservationLost(attempt, agent):
                     if attempt in self._calls:
-                        self._calls[attempt].actor.tell(AgentGone())
+                        self._calls[attempt].actor.tell(AgentGone(agent))
                 case _:
                     pass
             self._wake.set()
 
     # --- after the connection was away, and at start ------------------------------------------------------------------
 
-    async def _reconcile(self) -> None:
-        """Bring what we believe in line with what the switch has; only then dial (again)."""
-        try:
-            channels = await self._telephony.live_channels()
-        except TelephonyError as error:
-            _log.warning("reconciling failed; the next connection tries again", error=str(error))
+    async def _reconcile(self, since: float) -> None:
+        """Bring what we believe in line with what the switch has, as long as this connection lasts; only then dial."""
+        while self._linked_since == since:
+            try:
+                await self._reconciliation.catch_up(since)
+            except (TelephonyError, StoreError) as error:
+                _log.warning("reconciling failed; tried again", error=str(error))
+                await asyncio.sleep(RECONCILE_AGAIN_S)
+                continue
+            if self._linked_since == since:
+                self.link_up = True
+                self._linked.set()
+                self._wake.set()
             return
-        self._floor.reconcile(channels)
-        there = {channel.id: channel for channel in channels if channel.agent is None}
-        for attempt, live in self._calls.items():
-            channel = there.get(attempt)
-            live.actor.tell(Lost() if channel is None else StandsAt(channel))
-        if not self._swept:
-            await self._sweep(there)
-        self.link_up = True
-        self._linked.set()
-        self._wake.set()
 
-    async def _sweep(self, there: dict[str, LiveChannel]) -> None:
-        """Deal with what an earlier run of this engine left: adopt what lives, count the rest as made."""
-        opened = await self._store.read(ledger.still_open, self.name)
-        alive = frozenset(attempt for attempt in opened if attempt in there and attempt not in self._calls)
-        lost = await self._store.write(ledger.sweep_unknown, self.name, self._clock.now(), alive)
-        if lost:
-            _log.warning("attempts of an earlier run have no known end and count as made", attempts=len(lost))
-        for attempt in alive:
-            await self._adopt(there[attempt])
-        self._swept = True
+    def actors(self) -> Mapping[AttemptId, CallActor]:
+        return {attempt: live.actor for attempt, live in self._calls.items()}
 
-    async def _adopt(self, channel: LiveChannel) -> None:
-        attempt = AttemptId(channel.id)
-        made = await self._store.read(tallies.made, attempt)
-        campaign = await self._store.read(campaign_rows.get, made.campaign)
-        order = order_for(campaign.settings, Reservation(attempt, ()), made.number, made.caller_id, made.trunk)
-        self._follow(campaign, order, None, None, adopted=CallRecord(state=CallState.RINGING))
-        self._calls[attempt].actor.tell(StandsAt(channel))
+    def adopt(self, made: Made, campaign: Campaign) -> CallActor:
+        """Follow a call that an earlier run placed; where it stands, the caller tells."""
+        order = order_for(campaign.settings, Reservation(made.attempt, ()), made.number, made.caller_id, made.trunk)
+        trunk = self._trunks.get(made.trunk)
+        if trunk is not None:
+            trunk.in_use += 1
+        self._follow(campaign, order, trunk, None, adopted=CallRecord(state=CallState.RINGING, unheard=True))
+        return self._calls[made.attempt].actor
+
+
+def _counts_alike(one: Campaign, other: Campaign) -> bool:
+    """Whether abandonment is counted and judged the same way in both."""
+    a, b = one.settings, other.settings
+    return (a.zone, a.target_abandonment) == (b.zone, b.target_abandonment)

@@ -29,6 +29,7 @@ class EngineStatus:
         calls: live calls by state.
         agents: agents by state.
         trouble: what hampers the engine without stopping it, in words; empty when nothing does.
+        trunks: what a person should know of each; empty where all is well.
     """
 
     written_at: str | None = None
@@ -37,6 +38,7 @@ class EngineStatus:
     calls: Mapping[str, int] = field(default_factory=dict)
     agents: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
+    trunks: Mapping[str, str] = field(default_factory=dict)
 
     def is_running(self) -> bool:
         if self.written_at is None:

@@ -92,7 +92,10 @@ def _of_answered(call: CallRecord) -> Outcome:
             # Released by us in the instant of the answer: somebody may have said hello to nobody.
             if call.treated or call.released_by_us:
                 return Outcome.ABANDONED
-            return Outcome.UNKNOWN if call.ended_at is None else Outcome.LIVE_HANGUP
+            if call.ended_at is None or call.unheard:
+                # Lost on the way to an agent. Whoever was judged a person was left alone, as far as anybody knows.
+                return Outcome.UNKNOWN if call.verdict is None else Outcome.ABANDONED
+            return Outcome.LIVE_HANGUP
         case _:
             assert_never(call.verdict)
 

@@ -28,13 +28,23 @@ def sip_trunk(settings: TrunkSettings, secrets: Path) -> SipTrunk:
     """A trunk of the settings with its secret, which lies in `secrets` under trunk-<name>.
 
     Raises:
-        AsteriskError: the trunk registers and its secret is not there.
+        AsteriskError: the trunk has a username and its secret is not there.
     """
-    registration = None
-    if settings.register_with_carrier:
-        registration = Registration(settings.username, given(secrets, f"trunk-{settings.name}"))
+    known_as = None
+    if settings.username:
+        known_as = Registration(settings.username, given(secrets, f"trunk-{settings.name}"))
     return SipTrunk(
-        name=settings.name, host=settings.host, port=settings.port, registration=registration, plus=settings.plus
+        name=settings.name,
+        host=settings.host,
+        port=settings.port,
+        registration=known_as if settings.register_with_carrier else None,
+        digest=None if settings.register_with_carrier else known_as,
+        codecs=settings.codecs,
+        number_format=settings.number_format,
+        prefix=settings.prefix,
+        qualify_s=settings.qualify_s,
+        session_timers=settings.session_timers,
+        symmetric_rtp=settings.symmetric_rtp,
     )
 
 
@@ -66,6 +76,8 @@ def asterisk_settings(settings: Settings) -> AsteriskSettings:
             rtp_last=section.rtp_last,
         ),
         address=section.address,
+        external_address=section.external_address,
+        local_networks=tuple(str(network) for network in section.local_networks),
         identity=Identity(settings.company.name, PhoneNumber(settings.company.callback_number)),
         trunks=tuple(sip_trunk(trunk, secrets_folder(settings)) for trunk in settings.trunks),
         agents=agent_phones(settings),

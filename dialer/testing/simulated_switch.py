@@ -57,6 +57,7 @@ class Script:
         patience_s: how long a person who is not talking to an agent stays on the line.
         talk_s: how long a person talks to an agent before hanging up.
         presses: a key pressed during a message.
+        only_by: trunks by which it is like this; by any other the carrier answers 503 at once.
     """
 
     post_dial_s: float = 0.3
@@ -68,6 +69,24 @@ class Script:
     patience_s: float = 30.0
     talk_s: float = 20.0
     presses: str | None = None
+    only_by: frozenset[str] | None = None
+
+
+OVERLOADED = Script(post_dial_s=0.1, ring_s=0.0, rings=False, refusal=503)
+"""A carrier that takes no call now."""
+
+
+@dataclass(slots=True)
+class Truth:
+    """What really happened to a call, whoever heard of it."""
+
+    rang: bool = False
+    person: bool = False
+    joined: set[AgentId] = field(default_factory=set)
+    treated: bool = False
+    cut_off: bool = False
+    """Ended by an order of the engine, unjoined and untreated, after a person had answered."""
+    ended: bool = False
 
 
 class _Stage(StrEnum):
@@ -115,6 +134,7 @@ class SimulatedSwitch:
         self._calls: dict[AttemptId, _Call] = {}
         self._legs: dict[LegId, _Leg] = {}
         self._linked = True
+        self.truth: dict[AttemptId, Truth] = {}
         self.originated: list[Origination] = []
         """Every order that reached the switch, in order: the carrier's own list."""
         self._queue.put_nowait(LinkUp(clock.monotonic()))
@@ -130,8 +150,12 @@ class SimulatedSwitch:
         if order.attempt in self._calls:
             raise TelephonyError("a channel with that id exists", maybe_done=False)
         self.originated.append(order)
-        call = _Call(order, self._script_for(order.to))
+        script = self._script_for(order.to)
+        if script.only_by is not None and order.trunk not in script.only_by:
+            script = OVERLOADED
+        call = _Call(order, script)
         self._calls[order.attempt] = call
+        self.truth[order.attempt] = Truth()
         self._after(call, call.script.post_dial_s, self._progress)
         self._after(call, order.setup_timeout_s, self._setup_timeout)
 
@@ -144,6 +168,7 @@ class SimulatedSwitch:
             raise TelephonyError("no such leg is free", maybe_done=False)
         self._stop_timers(call)
         call.stage, call.leg, agent_leg.attempt = _Stage.BRIDGED, leg, attempt
+        self.truth[attempt].joined.add(agent_leg.agent)
         self._emit(Joined(attempt, leg, self._now()))
         self._after(call, call.script.talk_s, self._person_hangs_up)
 
@@ -167,7 +192,8 @@ class SimulatedSwitch:
     async def hang_up(self, channel: AttemptId | LegId) -> None:
         self._require_link()
         if (call := self._calls.get(AttemptId(channel))) is not None:
-            ringing = call.stage is _Stage.RINGING
+            ringing, truth = call.stage is _Stage.RINGING, self.truth[call.order.attempt]
+            truth.cut_off = truth.person and not truth.joined and not truth.treated
             self._end(call, NO_ANSWER if ringing else NORMAL_CLEARING, None)
         elif LegId(channel) in self._legs:
             self.leg_gone(LegId(channel), NORMAL_CLEARING)
@@ -197,6 +223,20 @@ class SimulatedSwitch:
         self._linked = True
         self._queue.put_nowait(LinkUp(self._now()))
 
+    def new_connection(self) -> None:
+        """Another client listens from now on; what the earlier one has not heard, nobody will."""
+        self._queue = asyncio.Queue()
+        self.mend_link()
+
+    def crash(self) -> None:
+        """The switch's process dies: every channel is gone, unsaid."""
+        self.cut_link()
+        for call in self._calls.values():
+            self._stop_timers(call)
+            self.truth[call.order.attempt].ended = True
+        self._calls.clear()
+        self._legs.clear()
+
     def leg_gone(self, leg: LegId, cause: int = MEDIA_LOST) -> None:
         """The agent's leg ends; a person on it is held, as the dialplan does."""
         gone = self._legs.pop(leg)
@@ -217,6 +257,7 @@ class SimulatedSwitch:
         script = call.script
         if script.rings:
             call.stage = _Stage.RINGING
+            self.truth[call.order.attempt].rang = True
             self._emit(Rang(call.order.attempt, self._now(), early_media=False))
         if script.ring_s is not None:
             self._after(call, script.ring_s, self._answer if script.refusal is None else self._refuse)
@@ -242,6 +283,7 @@ class SimulatedSwitch:
         detecting = call.order.detect_machine
         verdict, cause = (call.script.verdict, "script") if detecting else (Verdict.UNCERTAIN, "off")
         self._emit(Judged(call.order.attempt, self._now(), verdict, cause))
+        self.truth[call.order.attempt].person = not verdict.is_machine
         if verdict.is_machine:
             self._end(call, NORMAL_CLEARING, None)
         else:
@@ -252,6 +294,7 @@ class SimulatedSwitch:
 
     def _treat(self, call: _Call, treatment: Treatment) -> None:
         self._emit(Treated(call.order.attempt, self._now(), treatment))
+        self.truth[call.order.attempt].treated = True
         lasts = {Treatment.LATE_AGENT: call.order.late_agent_s, Treatment.MESSAGE: MESSAGE_S, Treatment.HANGUP: 0.0}
         if treatment is Treatment.MESSAGE and call.script.presses:
             self._emit(KeyPressed(call.order.attempt, self._now(), call.script.presses))
@@ -286,6 +329,7 @@ class SimulatedSwitch:
         self._stop_timers(call)
         self._part(call)
         del self._calls[call.order.attempt]
+        self.truth[call.order.attempt].ended = True
         ringing = call.stage is _Stage.RINGING
         self._emit(Ended(call.order.attempt, self._now(), cause, sip_status, ringing))
 

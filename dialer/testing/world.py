@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from accounts.async_store import AsyncStore
 from accounts.facts import Facts
 from accounts.model import CampaignSettings, Claim, Refusal, Ruling
 from accounts.records import AccountRecord, PhoneRecord, store_account
-from accounts.store import open_store
+from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
 from dialer.engine import Engine, FinishedAttempt
@@ -30,6 +30,7 @@ from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from dialer.testing.virtual_time import VirtualClock
 from dialer.trunks import Trunk, TrunkLimits
+from domain.clock import Clock
 from domain.ids import AgentId, CampaignId
 from domain.money import Money
 from domain.phone import PhoneNumber
@@ -63,6 +64,7 @@ class Setup:
         agents: how many are signed in and ready.
         accounts: how many are due.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
+        switch, store: the kinds of switch and of store, where they are to fail.
     """
 
     folder: Path
@@ -73,6 +75,8 @@ class Setup:
     decide: Callable[[Facts], Ruling] = lambda _facts: Allow()
     channels: int = 100
     calls_per_second: float = 50.0
+    switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
+    store: Callable[[Store], AsyncStore] = AsyncStore
 
 
 def settings(**changes: object) -> CampaignSettings:
@@ -134,11 +138,19 @@ class World:
     clock: VirtualClock
     switch: SimulatedSwitch
     store: AsyncStore
-    floor: Floor
-    engine: Engine
     stop_switch: StopSwitch
     campaign: CampaignId
     seen: Witness
+    lives: _Lives
+    floor: Floor = field(init=False)
+    engine: Engine = field(init=False)
+    trunks: list[Trunk] = field(init=False)
+
+    async def restart(self, away_s: float) -> None:
+        """The engine's process dies with all it knows; later another one starts on the same store."""
+        await self.lives.end()
+        await asyncio.sleep(away_s)
+        await self.lives.begin(self)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 600.0) -> None:
         """Let virtual time run until `condition` holds.
@@ -164,25 +176,64 @@ def run(setup: Setup, scenario: Callable[[World], Coroutine[None, None, T]]) -> 
     return virtual_time.run(lambda clock: _run(setup, scenario, clock), TUESDAY)
 
 
+@dataclass(slots=True)
+class _Lives:
+    """The lives of the engine's process, one after the other."""
+
+    setup: Setup
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    began: bool = False
+
+    async def begin(self, world: World) -> None:
+        setup = self.setup
+        world.floor = await self.stack.enter_async_context(Floor(world.switch, world.clock, world.seen))
+        now = world.clock.monotonic()
+        world.trunks = [
+            Trunk(TrunkLimits(name, setup.channels, setup.calls_per_second), now) for name in setup.settings.trunks
+        ]
+        for index in range(setup.agents):
+            world.floor.enrol(AgentId(f"agent{index}"), frozenset())
+        world.engine = Engine(
+            world.store,
+            world.switch,
+            world.floor,
+            world.trunks,
+            world.clock,
+            world.stop_switch,
+            setup.decide,
+            world.seen,
+            world.seen,
+            world.seen,
+            name="test",
+        )
+        if self.began:
+            world.switch.new_connection()
+        self.began = True
+        running = asyncio.create_task(world.engine.run())
+        self.stack.push_async_callback(_cancelled, running)
+
+    async def end(self) -> None:
+        await self.stack.aclose()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 async def _run(setup: Setup, scenario: Callable[[World], Coroutine[None, None, T]], clock: VirtualClock) -> T:
-    store = AsyncStore(open_store(setup.folder / "store.db", clock.now()))
+    store = setup.store(open_store(setup.folder / "store.db", clock.now()))
     try:
         campaign = await store.write(load, setup, clock.now())
-        switch, stop_switch, seen = SimulatedSwitch(setup.script_for, clock), StopSwitch(setup.folder), Witness()
-        async with Floor(switch, clock, seen) as floor:
-            trunk = Trunk(TrunkLimits("carrier", setup.channels, setup.calls_per_second), clock.monotonic())
-            engine = Engine(
-                store, switch, floor, [trunk], clock, stop_switch, setup.decide, seen, seen, seen, name="test"
-            )
-            running = asyncio.create_task(engine.run())
-            try:
-                world = World(clock, switch, store, floor, engine, stop_switch, campaign, seen)
-                await _sign_in(world, setup.agents)
-                return await scenario(world)
-            finally:
-                running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
+        switch, lives = setup.switch(setup.script_for, clock), _Lives(setup)
+        world = World(clock, switch, store, StopSwitch(setup.folder), campaign, Witness(), lives)
+        await lives.begin(world)
+        try:
+            await _sign_in(world, setup.agents)
+            return await scenario(world)
+        finally:
+            await lives.end()
     finally:
         await store.aclose()
 
