@@ -120,6 +120,7 @@ class CampaignSettings:
         failover: further trunks, in order, for calls that the one before refused before any ringing.
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
+        release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
         connect_within_s: from verdict to treatment.
         max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
@@ -137,6 +138,7 @@ class CampaignSettings:
     mode: Mode = Mode.PROGRESSIVE
     ratio: float = 1.0
     target_abandonment: float = 0.03
+    release_ringing: bool = False
     detect_machine: bool = True
     connect_within_s: float = 2.0
     late_agent_s: float = 5.0
@@ -188,6 +190,9 @@ class Claim:
     Attributes:
         entry: row of the campaign's list.
         reserved_agent_only: the last attempt was abandoned: only with an agent held for this call.
+        last_at, last_outcome: of the latest attempt on the account in this campaign.
+        line_type: of the number, as the list or a look-up gave it.
+        zone: the person's, where known; for forecasts only, never for the law.
     """
 
     entry: int
@@ -201,6 +206,10 @@ class Claim:
     reserved_agent_only: bool
     engine: str
     until: datetime
+    last_at: datetime | None = None
+    last_outcome: str | None = None
+    line_type: str = ""
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,11 @@ class Policy:
             ]
             for some in (chosen, spare)
         )
-        announce = not locations or any(bound.rule.kind is Kind.RECORDING for bound in rules)
+        announce = (
+            not locations
+            or any(location.state is None for location in locations)
+            or any(bound.rule.kind is Kind.RECORDING for bound in rules)
+        )
         decided = tuple(bound for bound in rules if bound.rule.kind not in {Kind.RECORDING, Kind.CONTENT})
         zones = tuple(dict.fromkeys(location.zone for location in locations))
         counting = any(bound.rule.kind in _COUNTING for bound in decided)

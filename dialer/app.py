@@ -40,6 +40,7 @@ from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
 from dialer.number_wall import NumberWall
+from dialer.pacing_memory import PacingMemory
 from dialer.redis_state import RedisState
 from dialer.shared_state import MemoryState
 from dialer.stop_switch import StopSwitch
@@ -189,6 +190,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             chronicle,
             chronicle,
             parts.name,
+            PacingMemory(parts.state_dir / "pacing"),
+            heard_at=lambda: client.heard_at,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -200,8 +203,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, coordinator)
-        tellers = (watch.run(), trunk_watch.run(), coordinator.run(), status)
-        for work in (chronicle.run(), capture.run(), engine.run(), *tellers):
+        kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
+        for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
@@ -255,7 +258,7 @@ def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
-        words={str(campaign): status.words for campaign, status in engine.status().items()} | elsewhere,
+        words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
         trouble=trouble,
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},

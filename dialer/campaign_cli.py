@@ -36,6 +36,9 @@ def create(
     treatment: Annotated[Treatment, typer.Option(prompt="Treatment of a person without an agent", help="see docs")],
     mode: Annotated[Mode, typer.Option(help="how lines are tied to agents")] = Mode.PROGRESSIVE,
     ratio: Annotated[float, typer.Option(help="lines per ready agent, power mode", min=0.1, max=20)] = 1.0,
+    release_ringing: Annotated[
+        bool, typer.Option(help="predictive may give up lines that have rung 15 s when too many people would answer")
+    ] = False,
     trunk: Annotated[list[str] | None, typer.Option(help="name of a trunk; more, best first, to fail over")] = None,
     ring_s: Annotated[float, typer.Option(help="ring time, at least 15", min=15, max=120)] = 25.0,
     zone: Annotated[str, typer.Option(help="IANA zone in which the campaign's days begin")] = "America/New_York",
@@ -57,6 +60,7 @@ def create(
         treatment=treatment,
         mode=mode,
         ratio=ratio,
+        release_ringing=release_ringing,
         trunk=trunks[0],
         failover=tuple(trunks[1:]),
         ring_timeout_s=ring_s,

@@ -24,6 +24,7 @@ from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
 from dialer.originate import terms_for
+from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
 from dialer.trunks import Trunk, take_first
@@ -32,6 +33,7 @@ from domain.ids import AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
+from pacing.settings import Mode
 from pacing.snapshot import Capacity, FloorSnapshot, Health
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +42,8 @@ CLAIM_AT_ONCE: Final = 40
 """Accounts held at a time; what is not dialed in the same tick is given back."""
 TICK_BUDGET_S: Final = 0.8
 """A tick that takes longer stops placing calls: its decision is about to be stale."""
+SPARE: Final = 2
+"""Accounts claimed beyond those wanted: some may have to wait for a reserved agent, some reach people less often."""
 EMPTY_PAUSE_S: Final = 1.0
 """How long to leave the store alone after it had no account due."""
 
@@ -85,6 +89,8 @@ class LoopStatus:
         words: why it dials as it does, or why it does not.
         decision: the last pacing decision, if one was taken.
         live_today, abandoned_today: the count the brake reads.
+        figures: where its pacing stands.
+        reasons: what held its decisions back, most frequent first.
     """
 
     campaign: Campaign
@@ -92,6 +98,13 @@ class LoopStatus:
     decision: PacingDecision | None
     live_today: int
     abandoned_today: int
+    figures: PacingFigures
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def sentences(self) -> str:
+        """The words with the figures behind them."""
+        return explain(self.words, self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +124,18 @@ class LoopTools:
 class CampaignLoop:
     """Dials for one running campaign."""
 
-    def __init__(self, campaign: Campaign, tally: AbandonmentTally, tools: LoopTools, fence: int = 0) -> None:
+    def __init__(
+        self, campaign: Campaign, tally: AbandonmentTally, pacer: CampaignPacer, tools: LoopTools, fence: int = 0
+    ) -> None:
         self.campaign = campaign
         self.tally = tally
+        self.pacer = pacer
         self.fence = fence
         self.words = "starting"
-        self.decision: PacingDecision | None = None
+        self.stale = 0
+        """Decisions given up half-way because they had become too old."""
         self._tools = tools
         self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
-        self._pacing = floor_view.pacing_settings(campaign.settings)
         self._empty_until = 0.0
 
     @property
@@ -127,15 +143,25 @@ class CampaignLoop:
         return self.campaign.id
 
     def status(self) -> LoopStatus:
-        live, abandoned = self.tally.today(self._tools.clock.now())
-        return LoopStatus(self.campaign, self.words, self.decision, live, abandoned)
+        now = self._tools.clock.now()
+        live, abandoned = self.tally.today(now)
+        return LoopStatus(
+            campaign=self.campaign,
+            words=self.words,
+            decision=self.pacer.latest,
+            live_today=live,
+            abandoned_today=abandoned,
+            figures=self.pacer.figures(self.tally.windows(now)),
+            reasons=tuple(self.pacer.most_frequent()),
+        )
 
     def update(self, campaign: Campaign) -> None:
         """Take over changed settings."""
         if campaign != self.campaign:
             self.campaign = campaign
             self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
-            self._pacing = floor_view.pacing_settings(campaign.settings)
+            self.pacer.update(campaign)
+            self.tally.retarget(campaign.settings.target_abandonment)
 
     async def tick(self) -> None:
         """Take one pacing decision and carry it out."""
@@ -148,12 +174,7 @@ class CampaignLoop:
             self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
             return
         trunks = [tools.trunks[name] for name in names]
-        decision = controller.decide(self._snapshot(trunks))
-        self.decision = decision
-        if all(trunk.trouble for trunk in trunks):
-            self._say(f"no trunk works, calls wait: {'; '.join(trunk.words() for trunk in trunks)}")
-        else:
-            self._say("; ".join([decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
+        decision = self._decide(trunks)
         for attempt in decision.release:
             tools.calls.release(attempt)
         if decision.lines_to_add and tools.clock.monotonic() >= self._empty_until:
@@ -163,36 +184,60 @@ class CampaignLoop:
                 self._say(f"the account store does not work: {error}")
                 _log.error("claiming or reserving failed", campaign=self.id, error=str(error))
 
+    def _decide(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> PacingDecision:
+        """Decide on the floor as it is; about the accounts in `held`, when there are any."""
+        decision = controller.decide(self._snapshot(trunks, held))
+        self.pacer.decided(decision)
+        if all(trunk.trouble for trunk in trunks):
+            self._say(f"no trunk works, calls wait: {'; '.join(trunk.words() for trunk in trunks)}")
+        else:
+            self._say("; ".join([decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
+        return decision
+
     async def _add_lines(self, decision: PacingDecision, trunks: Sequence[Trunk]) -> None:
         """Claim and dial until the decision is carried out, the accounts are used up or the decision is stale."""
         missing = decision.lines_to_add
+        spare = 0 if decision.reserve else SPARE
         while missing > 0:
-            held = await self._tools.store.write(
-                claiming.claim, self.id, min(missing, CLAIM_AT_ONCE), self._tools.clock.now(), self._tools.engine
+            wanted = min(missing, CLAIM_AT_ONCE)
+            held: Sequence[Claim] = await self._tools.store.write(
+                claiming.claim, self.id, wanted + spare, self._tools.clock.now(), self._tools.engine
             )
             if not held:
                 self._empty_until = self._tools.clock.monotonic() + EMPTY_PAUSE_S
                 self._say("no account is due now")
                 return
-            dialed, kept = await self._dial_all(held, decision, trunks)
+            if decision.mode is Mode.PREDICTIVE:  # once more, about these very accounts and the floor as it is by now
+                decision = self._decide(trunks, held)
+                wanted = missing = min(decision.lines_to_add, CLAIM_AT_ONCE)
+            dialed, kept = await self._dial_all(held, wanted, decision, trunks)
             missing -= dialed
             if kept:
                 await self._tools.store.write(claiming.release, kept)
                 return
 
     async def _dial_all(
-        self, held: Sequence[Claim], decision: PacingDecision, trunks: Sequence[Trunk]
+        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunks: Sequence[Trunk]
     ) -> tuple[int, Sequence[Claim]]:
-        """Dial claims in order; stops at the first that cannot be dialed for a reason that holds for the rest too."""
+        """Dial up to `wanted` claims in order; returns how many were, and the claims to give back.
+
+        Stops at the first claim that cannot be dialed for a reason that holds for the rest too.
+        """
         dialed = 0
+        kept: list[Claim] = []
         for index, one in enumerate(held):
+            if dialed >= wanted:
+                return dialed, [*kept, *held[index:]]
             if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
-                return dialed, held[index:]
+                self.stale += 1
+                return dialed, [*kept, *held[index:]]
             placed = await self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only)
+            if placed is Placed.KEPT and (decision.reserve or not one.reserved_agent_only):
+                return dialed, [*kept, *held[index:]]
             if placed is Placed.KEPT:
-                return dialed, held[index:]
+                kept.append(one)
             dialed += placed is Placed.DIALED
-        return dialed, ()
+        return dialed, kept
 
     async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
         """Reserve the attempt, durably, and only then start the call."""
@@ -234,6 +279,14 @@ class CampaignLoop:
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
             return Placed.MOVED
+        self.pacer.dialed(
+            attempt,
+            tools.clock.monotonic(),
+            held,
+            tools.clock.now(),
+            route=trunk.limits.name,
+            agent=None if agent is None else agent.id,
+        )
         tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
 
@@ -249,15 +302,15 @@ class CampaignLoop:
                 self._say("the next account may only be dialed with an agent reserved for it")
         return Placed.KEPT
 
-    def _snapshot(self, trunks: Sequence[Trunk]) -> FloorSnapshot:
+    def _snapshot(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()
         capacity = Capacity(
             channels_free=sum(max(0, t.limits.channels - t.in_use) for t in trunks if not t.trouble),
             call_tokens=sum(trunk.room(now) for trunk in trunks),
         )
-        return floor_view.snapshot(
+        bare = floor_view.snapshot(
             now,
-            self._pacing,
+            self.pacer.learned.settings,
             self.id,
             tools.floor.snapshot().agents,
             tools.calls.live(),
@@ -265,6 +318,7 @@ class CampaignLoop:
             capacity,
             tools.calls.health(),
         )
+        return self.pacer.complete(bare, held, tools.clock.now())
 
     def _say(self, words: str) -> None:
         self.words = words

@@ -53,12 +53,18 @@ def run_reporting_errors(program: object) -> NoReturn:
     try:
         program()  # type: ignore[operator]  # a Typer application
     except (*EXPECTED_ERRORS, CommandError) as error:
-        errors.print(f"[red]error:[/red] {_plain(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:  # the machine's fault and not ours: a disk, a folder, a port
+        _end(f"{error.filename or 'the system'}: {error.strerror or error}; make room, or check the path and its owner")
     except KeyboardInterrupt:
         errors.print("stopped")
         sys.exit(130)
     sys.exit(0)
+
+
+def _end(message: str) -> NoReturn:
+    errors.print(f"[red]error:[/red] {_plain(message)}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 @contextmanager

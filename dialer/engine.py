@@ -26,15 +26,18 @@ from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
-from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
+from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, ReservationLost
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
 from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
-from dialer.floor_view import LiveCall
+from dialer.floor_view import LiveCall, pacing_settings
+from dialer.link_health import LinkHealth
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
+from dialer.pacer import CampaignPacer
+from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Reconciliation
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
@@ -59,12 +62,17 @@ from pacing.snapshot import Health
 
 _log = structlog.get_logger(__name__)
 
-BEAT_S: Final = 0.25
+BEAT_S: Final = 0.5
 """Longest time between two ticks of a campaign's loop."""
 CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
+KEEP_EVERY_S: Final = 60.0
+"""How often what pacing has learned is written down."""
+GUESSED_ANSWER_P: Final = 0.25
 LEASE: Final = timedelta(seconds=15)
 RECONCILE_AGAIN_S: Final = 1.0
+COUNTS_BY_30_DAYS: Final = "US"
+"""In this country the law counts abandoned calls by 30 days; elsewhere the single day is held as hard."""
 WRITE_AGAIN_S: Final = 1.0
 """Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
 
@@ -112,7 +120,7 @@ class _Live:
     dialed_at: float
     changed_at: float
     reserved_for: AgentId | None
-    state: CallState = CallState.RESERVED
+    record: CallRecord
     unheard: bool = False
     """The switch could not be heard for a while during this call: it may have rung without our knowing."""
 
@@ -143,6 +151,8 @@ class Engine:
         journal: Journal,
         people: People,
         name: str = "engine",
+        memory: PacingMemory | None = None,
+        heard_at: Callable[[], float] | None = None,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
@@ -166,6 +176,8 @@ class Engine:
         self._tasks: asyncio.TaskGroup
         self._draining = False
         self._writes_waiting = 0
+        self._memory = memory or PacingMemory(None)
+        self._health = LinkHealth(clock, heard_at)
         self._stop_switch = stop_switch
         self._failover = Failover(store, self._trunks, clock, decide)
         self._writes_failing = 0
@@ -177,13 +189,18 @@ class Engine:
 
     async def run(self) -> None:
         """Dial until cancelled. Calls that are up then live on in the switch; the next engine adopts them."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._follow_switch())
-            self._tasks.create_task(self._follow_floor())
-            await self._linked.wait()
-            self._tasks.create_task(self._reconciliation.keep_looking())
-            self._tasks.create_task(self._follow_campaigns())
-            await self._beat()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._follow_switch())
+                self._tasks.create_task(self._follow_floor())
+                await self._linked.wait()
+                self._tasks.create_task(self._reconciliation.keep_looking())
+                self._tasks.create_task(self._follow_campaigns())
+                self._tasks.create_task(self._keep_learned())
+                await self._beat()
+        finally:
+            for campaign, loop in self._loops.items():
+                self._memory.keep_now(campaign, loop.pacer.learned)
 
     async def drain(self) -> None:
         """Stop placing calls, release those that have not been answered, and wait until every call is over."""
@@ -220,13 +237,24 @@ class Engine:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
 
+    def pacer_of(self, campaign: CampaignId) -> CampaignPacer:
+        """The pacing of a running campaign, for looking at."""
+        return self._loops[campaign].pacer
+
     def trunks(self) -> tuple[Trunk, ...]:
         """The trunks calls go out by, with what they carry now."""
         return tuple(self._trunks.values())
 
+    async def _keep_learned(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            for campaign, loop in tuple(self._loops.items()):
+                await self._memory.keep(campaign, loop.pacer.learned)
+
     async def _beat(self) -> None:
         while True:
             if not self._draining:
+                self._health.tick()
                 for loop in tuple(self._loops.values()):
                     if self.leases.held_elsewhere(loop.id) is None:
                         await loop.tick()
@@ -253,8 +281,9 @@ class Engine:
         everyone = await self._store.read(campaign_rows.everyone)
         running = {campaign.id: campaign for campaign in everyone if campaign.status is CampaignStatus.RUNNING}
         for gone in self._loops.keys() - running.keys():
-            del self._loops[gone]
+            over = self._loops.pop(gone)
             self.leases.not_leased(gone)
+            await self._memory.keep(gone, over.pacer.learned)
         for campaign in running.values():
             fence = await self._lease(campaign.id)
             if fence is None:  # another engine has it
@@ -279,24 +308,44 @@ class Engine:
 
     async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
         """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""
-        ended = self._ended[campaign.id]
-        zone, target = campaign.settings.zone, campaign.settings.target_abandonment
+        ended, settings = self._ended[campaign.id], campaign.settings
         since = self._clock.now() - timedelta(days=WINDOW_DAYS)
-        days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, zone)
+        days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, settings.zone)
+        learned = await self._memory.recall(campaign.id, pacing_settings(settings))
         if not ended == self._ended[campaign.id] == self._written[campaign.id]:
             return None
-        return CampaignLoop(campaign, AbandonmentTally(target, zone, days), self._tools, fence)
+        tally = AbandonmentTally(
+            settings.target_abandonment, settings.zone, days, day_binds=settings.country != COUNTS_BY_30_DAYS
+        )
+        pacer = CampaignPacer(campaign, learned)
+        pacer.muster(self._floor.agent(seat.id) for seat in self._floor.snapshot().agents)
+        return CampaignLoop(campaign, tally, pacer, self._tools, fence)
 
     # --- what campaign loops ask ------------------------------------------------------------------------------------
 
     def live(self) -> Sequence[LiveCall]:
         return [
-            LiveCall(attempt, live.campaign.id, live.actor.record, live.dialed_at, live.changed_at, live.reserved_for)
+            LiveCall(
+                attempt,
+                live.campaign.id,
+                live.actor.record,
+                live.dialed_at,
+                live.changed_at,
+                live.reserved_for,
+                "" if live.trunk is None else live.trunk.limits.name,
+                self._answer_p(live.campaign.id, attempt),
+            )
             for attempt, live in self._calls.items()
         ]
 
+    def _answer_p(self, campaign: CampaignId, attempt: AttemptId) -> float:
+        """What the campaign's own pacing thinks of a line; a guess for lines of an earlier run."""
+        loop = self._loops.get(campaign)
+        line = None if loop is None else loop.pacer.learned.lines.get(attempt)
+        return GUESSED_ANSWER_P if line is None else line.answer_p
+
     def health(self) -> Health:
-        return Health(link_up=self.may_dial())
+        return self._health.health(link_up=self.may_dial())
 
     def may_dial(self) -> bool:
         """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end."""
@@ -347,7 +396,7 @@ class Engine:
             self._call_changed,
         )
         now = self._clock.monotonic()
-        self._calls[order.attempt] = _Live(actor, campaign, order.to, trunk, now, now, agent)
+        self._calls[order.attempt] = _Live(actor, campaign, order.to, trunk, now, now, agent, actor.record)
         self._tasks.create_task(self._live_call(order, campaign, actor, adopted))
 
     async def _live_call(
@@ -419,9 +468,9 @@ class Engine:
         )
 
     async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
-        """Write how an attempt ended, as often as it takes; until then no call is placed."""
+        """Write how an attempt ended, as often as it takes; after a failure no call is placed until it is."""
         self._writes_waiting += 1
-        failing = 0
+        failing = False
         try:
             while True:
                 try:
@@ -430,9 +479,9 @@ class Engine:
                     _log.error("an attempt that is not in the ledger has ended", attempt=attempt)
                     return
                 except StoreError as error:
+                    self._writes_failing += not failing
+                    failing = True
                     _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
-                    self._writes_failing += 1 - failing
-                    failing = 1
                     await asyncio.sleep(WRITE_AGAIN_S)
                 else:
                     return
@@ -442,9 +491,14 @@ class Engine:
 
     def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
         live = self._calls.get(attempt)
-        if live is not None and live.state is not record.state:
-            live.state = record.state
-            live.changed_at = self._clock.monotonic()
+        if live is None:
+            return
+        before, live.record = live.record, record
+        now = self._clock.monotonic()
+        if (loop := self._loops.get(live.campaign.id)) is not None:
+            loop.pacer.call_changed(attempt, before, record, now)
+        if before.state is not record.state:
+            live.changed_at = now
             self._wake.set()
 
     def _calendar(self, monotonic: float | None) -> datetime | None:
@@ -456,6 +510,7 @@ class Engine:
 
     async def _follow_switch(self) -> None:
         async for event in self._telephony.events():
+            self._health.handled(event.at)
             self._floor.on_switch(event)
             self._route(event)
 
@@ -495,6 +550,9 @@ class Engine:
             match await queue.get():
                 case Disposed() as disposed:
                     self._people.disposed(disposed)
+                case AgentChanged(after=changed):
+                    for loop in self._loops.values():
+                        loop.pacer.agent_changed(changed)
                 case CallOrphaned(attempt, agent) | ReservationLost(attempt, agent):
                     if attempt in self._calls:
                         self._calls[attempt].actor.tell(AgentGone(agent))

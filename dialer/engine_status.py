@@ -28,8 +28,8 @@ class EngineStatus:
         words: per campaign id, what its loop does.
         calls: live calls by state.
         agents: agents by state.
-        trouble: what hampers the engine without stopping it, in words; empty when nothing does.
         trunks: what a person should know of each; empty where all is well.
+        trouble: what hampers the engine without stopping it, in words; empty when nothing does.
     """
 
     written_at: str | None = None
@@ -37,8 +37,8 @@ class EngineStatus:
     words: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     agents: Mapping[str, int] = field(default_factory=dict)
-    trouble: str = ""
     trunks: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
     def is_running(self) -> bool:
         if self.written_at is None:

@@ -184,8 +184,12 @@ def load() -> Settings:
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
         raise SettingsError("; ".join(lines)) from None
-    except ValueError as error:  # TOML that cannot be parsed
-        raise SettingsError(f"the settings file cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{named or DEFAULT_CONFIG} is not text in UTF-8; save it as such") from None
+    except ValueError as error:
+        raise SettingsError(f"{named or DEFAULT_CONFIG} is not TOML: {error}; correct it there") from None
+    except OSError as error:
+        raise SettingsError(f"{named or DEFAULT_CONFIG} cannot be read: {error.strerror}; check its owner") from None
 
 
 def _is_loopback(host: str) -> bool:

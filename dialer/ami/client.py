@@ -107,6 +107,8 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         self._stopping = False
         self._is_up = False
         self.last_close: Closed | None = None
+        self.heard_at = clock.monotonic()
+        """When Asterisk last said anything: an event, or the answer to a ping."""
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -280,6 +282,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
     def _began(self, version: str) -> None:
         # Only now, with the filters set: while they are being set, Asterisk keeps back events not yet asked for.
         self._is_up = True
+        self.heard_at = self._clock.monotonic()
         self.last_close = None
         self._metrics.connected.set(1)
         self._queue.put_link(Connected(self._clock.monotonic(), version))
@@ -321,6 +324,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         return AmiConnection(AmiCodec(self._wanted), self._take_event, self._metrics)
 
     def _take_event(self, message: AmiMessage) -> bool:
+        self.heard_at = self._clock.monotonic()
         if self.patterns:
             self.dispatch(message)
         if message.event_name == _BOOTED:
@@ -367,6 +371,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
             await asyncio.sleep(self._settings.ping_interval_s)
             try:
                 await self._request(connection, Ping(), self._settings.ping_deadline_s)
+                self.heard_at = self._clock.monotonic()
             except ConnectionClosedError:
                 return
             except AmiError as error:

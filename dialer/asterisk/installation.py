@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from typing import Final
 
+from dialer.asterisk.checks import version_check
 from dialer.asterisk.configuration import dialer_instance
+from dialer.asterisk.errors import AsteriskError
 from dialer.asterisk.install import installed_root
 from dialer.asterisk.instance import Instance
 from dialer.asterisk.ports import Ports
@@ -14,14 +18,31 @@ from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, Reg
 from dialer.settings import AsteriskSection, Settings, TrunkSettings
 from domain.phone import PhoneNumber
 
+VERSION_S: Final = 10.0
+
 
 def program(section: AsteriskSection) -> AsteriskProgram:
     """The Asterisk that the settings name: the user's own, or the private root.
 
     Raises:
-        AsteriskError: the own one is not usable, or the private root has not been made.
+        AsteriskError: the own one is not usable or too old, or the private root has not been made.
     """
-    return OwnAsterisk.at(Path(section.binary)) if section.binary else installed_root(section.root)
+    if not section.binary:
+        return installed_root(section.root)
+    own = OwnAsterisk.at(Path(section.binary))
+    check = version_check(_version(own))
+    if not check.ok:
+        raise AsteriskError(f"asterisk.binary: {check.advice}")
+    return own
+
+
+def _version(own: OwnAsterisk) -> str:
+    try:
+        return subprocess.run(  # noqa: S603  # the operator's own program
+            own.command("asterisk", ["-V"]), capture_output=True, text=True, timeout=VERSION_S, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AsteriskError(f"asterisk.binary: {own.binary} cannot be run: {error}") from error
 
 
 def sip_trunk(settings: TrunkSettings, secrets: Path) -> SipTrunk:

@@ -25,6 +25,7 @@ from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
 from dialer.engine import Engine, FinishedAttempt
+from dialer.pacing_memory import PacingMemory
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -205,6 +206,8 @@ class _Lives:
             world.seen,
             world.seen,
             name="test",
+            memory=PacingMemory(setup.folder / "pacing"),
+            heard_at=world.switch.heard_at,
         )
         if self.began:
             world.switch.new_connection()

@@ -60,9 +60,9 @@ def test_a_person_reached_over_the_second_trunk_is_one_attempt(tmp_path):
     finished, told, sent = world.run(Setup(tmp_path, TWO, script_for=lambda _number: ONLY_SECOND), scenario)
     assert (finished.outcome, finished.order.trunk, len(finished.record.refused)) == (Outcome.CONVERSATION, "second", 1)
     assert sent == [finished.attempt, finished.attempt]
-    assert told == [
-        (invites.INVITE_REFUSED, "first", finished.attempt),
+    assert sorted(told) == [  # in virtual time both happen in one instant
         (invites.INVITE, "second", channel_of(finished.attempt, 1)),
+        (invites.INVITE_REFUSED, "first", finished.attempt),
     ]
 
 
@@ -157,10 +157,10 @@ def test_a_suppression_that_came_meanwhile_forbids_a_second_invite(tmp_path):
         await w.store.write(suppress)
         (finished,) = await w.until_finished(1)
         events = await w.store.read(journal.events_of, finished.attempt)
-        return len(w.switch.originated), [event.kind for event in events]
+        return len(w.switch.originated), {event.kind for event in events}
 
     setup = Setup(tmp_path, TWO, script_for=lambda _number: slow, decide=decide)
-    assert world.run(setup, scenario) == (1, [invites.INVITE_REFUSED, invites.FAILOVER_BLOCKED])
+    assert world.run(setup, scenario) == (1, {invites.INVITE_REFUSED, invites.FAILOVER_BLOCKED})
 
 
 def test_a_campaign_paused_meanwhile_sends_no_second_invite(tmp_path):
