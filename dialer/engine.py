@@ -308,18 +308,25 @@ class Engine:
 
     async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
         """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""
-        ended, settings = self._ended[campaign.id], campaign.settings
+        settings = campaign.settings
+        pacer = await self._pacer_for(campaign)
+        ended = self._ended[campaign.id]
         since = self._clock.now() - timedelta(days=WINDOW_DAYS)
         days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, settings.zone)
-        learned = await self._memory.recall(campaign.id, pacing_settings(settings))
         if not ended == self._ended[campaign.id] == self._written[campaign.id]:
             return None
         tally = AbandonmentTally(
             settings.target_abandonment, settings.zone, days, day_binds=settings.country != COUNTS_BY_30_DAYS
         )
-        pacer = CampaignPacer(campaign, learned)
         pacer.muster(self._floor.agent(seat.id) for seat in self._floor.snapshot().agents)
         return CampaignLoop(campaign, tally, pacer, self._tools, fence)
+
+    async def _pacer_for(self, campaign: Campaign) -> CampaignPacer:
+        """The pacer at work, when only the settings have changed; else one with what was learned before."""
+        if (loop := self._loops.get(campaign.id)) is not None:
+            loop.pacer.update(campaign)
+            return loop.pacer
+        return CampaignPacer(campaign, await self._memory.recall(campaign.id, pacing_settings(campaign.settings)))
 
     # --- what campaign loops ask ------------------------------------------------------------------------------------
 
