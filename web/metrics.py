@@ -44,7 +44,7 @@ class EngineCollector(Collector):
         )
         yield _gauge(
             "dialer_outcomes_waiting",
-            "Outcomes the account store has not taken yet; no call is placed meanwhile.",
+            "Outcomes the account store has not taken yet; after a failure no call is placed meanwhile.",
             engine.writes_waiting,
         )
         yield _gauge(
