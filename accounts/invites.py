@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -82,11 +82,12 @@ def _rule_again(
 
 
 def _happened(invite: FurtherInvite, campaign: CampaignId, now: datetime, ruling: Ruling | None) -> list[Event]:
-    def event(kind: str, **data: str | int | None) -> Event:
-        return Event(kind, now, invite.attempt, campaign, data=data)
+    def event(kind: str, at: datetime, **data: str | int | None) -> Event:
+        return Event(kind, at, invite.attempt, campaign, data=data)
 
     refused = event(
         INVITE_REFUSED,
+        now - timedelta(microseconds=1),  # it came first, and events are read in the order of their instants
         channel=invite.refused_channel,
         trunk=invite.refused_trunk,
         sip_status=invite.sip_status,
@@ -95,6 +96,6 @@ def _happened(invite: FurtherInvite, campaign: CampaignId, now: datetime, ruling
     if ruling is None:
         return [refused]
     if ruling.allowed:
-        return [refused, event(INVITE, channel=invite.channel, trunk=invite.trunk)]
+        return [refused, event(INVITE, now, channel=invite.channel, trunk=invite.trunk)]
     reasons = ",".join(sorted({reason.code.value for reason in ruling.reasons}))
-    return [refused, event(FAILOVER_BLOCKED, trunk=invite.trunk, reasons=reasons)]
+    return [refused, event(FAILOVER_BLOCKED, now, trunk=invite.trunk, reasons=reasons)]

@@ -450,7 +450,7 @@ class Engine:
         return further
 
     def _may_place(self, live: _Live) -> bool:
-        return not (self._draining or live.unheard or not self.link_up or self._stop_switch.is_pulled())
+        return self.may_dial() and not live.unheard and not self._stop_switch.is_pulled()
 
     def _note_overload(self, trunk: Trunk, sip_status: int | None, *, rang: bool) -> None:
         if sip_status == OVERLOADED and not rang:
