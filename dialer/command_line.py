@@ -17,6 +17,7 @@ from dialer import settings as settings_file
 from dialer.ami.errors import AmiError
 from dialer.asterisk.errors import AsteriskError
 from dialer.settings import Settings, SettingsError
+from dialer.shared_state import SharedStateError
 from domain.clock import Clock, SystemClock
 from domain.money import MoneyError
 from domain.phone import PhoneNumberError
@@ -33,6 +34,7 @@ EXPECTED_ERRORS = (
     PhoneNumberError,
     MoneyError,
     DispositionError,
+    SharedStateError,
 )
 """Errors whose message already says what happened and what to do."""
 

@@ -30,6 +30,7 @@ from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, Res
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
+from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall, pacing_settings
 from dialer.link_health import LinkHealth
@@ -69,9 +70,9 @@ KEEP_EVERY_S: Final = 60.0
 """How often what pacing has learned is written down."""
 GUESSED_ANSWER_P: Final = 0.25
 LEASE: Final = timedelta(seconds=15)
+RECONCILE_AGAIN_S: Final = 1.0
 COUNTS_BY_30_DAYS: Final = "US"
 """In this country the law counts abandoned calls by 30 days; elsewhere the single day is held as hard."""
-RECONCILE_AGAIN_S: Final = 1.0
 WRITE_AGAIN_S: Final = 1.0
 """Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
 
@@ -156,6 +157,7 @@ class Engine:
         self.counters = _Counters()
         self.link_up = False
         self.name = name
+        self.leases = LeaseBoard(name, clock)
         self._store = store
         self._telephony = telephony
         self._floor = floor
@@ -254,7 +256,8 @@ class Engine:
             if not self._draining:
                 self._health.tick()
                 for loop in tuple(self._loops.values()):
-                    await loop.tick()
+                    if self.leases.held_elsewhere(loop.id) is None:
+                        await loop.tick()
             try:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
@@ -278,11 +281,11 @@ class Engine:
         everyone = await self._store.read(campaign_rows.everyone)
         running = {campaign.id: campaign for campaign in everyone if campaign.status is CampaignStatus.RUNNING}
         for gone in self._loops.keys() - running.keys():
-            stopped = self._loops.pop(gone)
-            await self._memory.keep(gone, stopped.pacer.learned)
+            over = self._loops.pop(gone)
+            self.leases.not_leased(gone)
+            await self._memory.keep(gone, over.pacer.learned)
         for campaign in running.values():
-            now = self._clock.now()
-            fence = await self._store.write(claiming.take_lease, campaign.id, self.name, now, now + LEASE)
+            fence = await self._lease(campaign.id)
             if fence is None:  # another engine has it
                 self._loops.pop(campaign.id, None)
             elif campaign.id in self._loops and _counts_alike(self._loops[campaign.id].campaign, campaign):
@@ -291,6 +294,17 @@ class Engine:
             elif (loop := await self._new_loop(campaign, fence)) is not None:
                 self._loops[campaign.id] = loop
         self._wake.set()
+
+    async def _lease(self, campaign: CampaignId) -> int | None:
+        """The fencing number of this engine's lease; None when another engine has the campaign."""
+        fence, began, now = None, self._clock.monotonic(), self._clock.now()
+        if self.leases.held_elsewhere(campaign) is None:
+            fence = await self._store.write(claiming.take_lease, campaign, self.name, now, now + LEASE)
+        if fence is None:
+            self.leases.not_leased(campaign)
+        else:
+            self.leases.leased(campaign, fence, began + LEASE.total_seconds())
+        return fence
 
     async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
         """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""
@@ -463,7 +477,7 @@ class Engine:
     async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
         """Write how an attempt ended, as often as it takes; after a failure no call is placed until it is."""
         self._writes_waiting += 1
-        failing = 0
+        failing = False
         try:
             while True:
                 try:
@@ -472,9 +486,9 @@ class Engine:
                     _log.error("an attempt that is not in the ledger has ended", attempt=attempt)
                     return
                 except StoreError as error:
+                    self._writes_failing += not failing
+                    failing = True
                     _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
-                    self._writes_failing += 1 - failing
-                    failing = 1
                     await asyncio.sleep(WRITE_AGAIN_S)
                 else:
                     return
@@ -543,9 +557,9 @@ class Engine:
             match await queue.get():
                 case Disposed() as disposed:
                     self._people.disposed(disposed)
-                case AgentChanged(after=agent):
+                case AgentChanged(after=changed):
                     for loop in self._loops.values():
-                        loop.pacer.agent_changed(agent)
+                        loop.pacer.agent_changed(changed)
                 case CallOrphaned(attempt, agent) | ReservationLost(attempt, agent):
                     if attempt in self._calls:
                         self._calls[attempt].actor.tell(AgentGone(agent))

@@ -67,6 +67,8 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         countries=frozenset(settings.allowed_countries),
         clock=clock,
         live_trunks=frozenset(trunk.name for trunk in settings.trunks if trunk.live),
+        name=settings.engine_name,
+        redis=settings.redis.url,
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )
     stop = asyncio.Event()

@@ -94,6 +94,11 @@ class GatewaySettings(_Section):
     port: int = Field(default=8765, ge=0, le=65535)
 
 
+class RedisSection(_Section):
+    url: str = ""
+    """Empty: this engine is by itself. Else what all engines on one account store share, as redis://host:6379/0."""
+
+
 class WebSection(_Section):
     """Where health, readiness and metrics are served. They ask for no password: keep them off open networks."""
 
@@ -139,6 +144,9 @@ class Settings(BaseSettings):
     asterisk: AsteriskSection = AsteriskSection()
     gateway: GatewaySettings = GatewaySettings()
     web: WebSection = WebSection()
+    redis: RedisSection = RedisSection()
+    engine_name: Name = "engine"
+    """The same at each start, and no other engine's on the same account store."""
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
     owned_numbers: tuple[E164, ...] = ()

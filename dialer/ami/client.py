@@ -346,7 +346,10 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
                 connection.close(CloseReason.NOT_BOOTED, "Asterisk does not say that it is fully booted")
             await self._set_filters(connection)
         except ActionRefusedError:
-            connection.close(CloseReason.AUTH_FAILED, "Asterisk refuses the manager's name or secret")
+            connection.close(
+                CloseReason.AUTH_FAILED,
+                "Asterisk refuses our secret; stop and start it, so that it reads the present one",
+            )
         except AmiError as error:
             connection.close(CloseReason.PEER_DEAD, str(error))
         return not connection.closed.done()

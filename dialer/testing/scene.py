@@ -144,8 +144,13 @@ class Scene:
         os.kill(pid, signal.SIGCONT)
 
     async def restart_asterisk(self, away_s: float) -> float:
-        """Kill Asterisk under its calls and start it again; returns the instant at which it was started."""
+        """Kill Asterisk under its calls and start it again; returns the instant at which it was started.
+
+        Agents put down the dead line meanwhile: their telephones would stay in a call that nobody ends.
+        """
         self.stage.instance.kill()
+        for phone in self.stage.phones.values():
+            await phone.hang_up()
         await asyncio.sleep(away_s)
         started = time.time()
         await self.stage.instance.start()
@@ -234,12 +239,14 @@ class Books:
     """Ledger and carrier joined.
 
     Attributes:
+        made: attempts a number has in the ledger.
         uncounted: INVITEs beyond the ledger's rows for their number: dialed and not counted.
         twice: attempts that were sent more than once.
         open: attempts without an outcome.
     """
 
     fates: dict[str, Fate]
+    made: Counter[str]
     uncounted: int
     twice: int
     open: int
@@ -259,7 +266,7 @@ def books(scene: Scene) -> Books:
     fates = {a: Fate(a, n, tuple(ends.get(a, ())), tuple(invites.get(n, ())), a in taped) for a, n in rows.items()}
     uncounted = sum(max(0, len(calls) - made[number]) for number, calls in invites.items() if not made[number])
     twice = sum(max(0, len(calls) - made[number]) for number, calls in invites.items() if made[number])
-    return Books(fates, uncounted, twice, sum(len(fate.outcomes) != 1 for fate in fates.values()))
+    return Books(fates, made, uncounted, twice, sum(len(fate.outcomes) != 1 for fate in fates.values()))
 
 
 def _ledger(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], set[str]]:

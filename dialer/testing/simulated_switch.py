@@ -134,8 +134,8 @@ class SimulatedSwitch:
         self._calls: dict[AttemptId, _Call] = {}
         self._legs: dict[LegId, _Leg] = {}
         self._linked = True
-        self._silent_since: float | None = None
         self.truth: dict[AttemptId, Truth] = {}
+        self._silent_since: float | None = None
         self.originated: list[Origination] = []
         """Every order that reached the switch, in order: the carrier's own list."""
         self._queue.put_nowait(LinkUp(clock.monotonic()))
@@ -224,17 +224,6 @@ class SimulatedSwitch:
         self._linked = True
         self._queue.put_nowait(LinkUp(self._now()))
 
-    def heard_at(self) -> float:
-        """When the switch last said anything, answers to pings included."""
-        return self._now() if self._silent_since is None else self._silent_since
-
-    def fall_silent(self) -> None:
-        """The connection stands, but the switch answers nothing and tells nothing until `speak_again`."""
-        self._silent_since = self._now()
-
-    def speak_again(self) -> None:
-        self._silent_since = None
-
     def new_connection(self) -> None:
         """Another client listens from now on; what the earlier one has not heard, nobody will."""
         self._queue = asyncio.Queue()
@@ -248,6 +237,17 @@ class SimulatedSwitch:
             self.truth[call.order.attempt].ended = True
         self._calls.clear()
         self._legs.clear()
+
+    def heard_at(self) -> float:
+        """When the switch last said anything, answers to pings included."""
+        return self._now() if self._silent_since is None else self._silent_since
+
+    def fall_silent(self) -> None:
+        """The connection stands, but the switch answers nothing and tells nothing until `speak_again`."""
+        self._silent_since = self._now()
+
+    def speak_again(self) -> None:
+        self._silent_since = None
 
     def leg_gone(self, leg: LegId, cause: int = MEDIA_LOST) -> None:
         """The agent's leg ends; a person on it is held, as the dialplan does."""

@@ -60,9 +60,9 @@ def test_a_person_reached_over_the_second_trunk_is_one_attempt(tmp_path):
     finished, told, sent = world.run(Setup(tmp_path, TWO, script_for=lambda _number: ONLY_SECOND), scenario)
     assert (finished.outcome, finished.order.trunk, len(finished.record.refused)) == (Outcome.CONVERSATION, "second", 1)
     assert sent == [finished.attempt, finished.attempt]
-    assert told == [
-        (invites.INVITE_REFUSED, "first", finished.attempt),
+    assert sorted(told) == [  # in virtual time both happen in one instant
         (invites.INVITE, "second", channel_of(finished.attempt, 1)),
+        (invites.INVITE_REFUSED, "first", finished.attempt),
     ]
 
 

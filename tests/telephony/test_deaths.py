@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from domain.outcomes import Outcome
 pytestmark = [pytest.mark.telephony, pytest.mark.timeout(240)]
 
 ONE_AGENT = ("amira",)
+CLIPS = Path(tempfile.gettempdir()) / f"fairdial-clips-{os.getuid()}"
 TALKATIVE = Habits(talk_mean_s=6.0, talk_cv=0.1, hangs_up=1.0, wrap_mean_s=1.0)
 
 
@@ -41,7 +44,7 @@ def faults(found: Books) -> tuple[int, int, int]:
 
 async def test_a_conversation_outlives_the_engine_and_is_adopted_by_the_next(tmp_path: Path) -> None:
     people = numbers(Behaviour.HUMAN_PATIENT, Behaviour.HUMAN)
-    async with played(tmp_path, installed_root(), ONE_AGENT, people, habits=TALKATIVE) as scene:
+    async with played(tmp_path, installed_root(), ONE_AGENT, people, habits=TALKATIVE, clips=CLIPS) as scene:
         await scene.engine.until(lambda report: "talking" in report.calls.values())
         (attempt,) = scene.engine.report.calls
         await scene.engine.kill()
@@ -60,7 +63,7 @@ async def test_a_conversation_outlives_the_engine_and_is_adopted_by_the_next(tmp
 
 
 async def test_a_line_that_rings_when_the_engine_dies_is_released_and_counted(tmp_path: Path) -> None:
-    async with played(tmp_path, installed_root(), ONE_AGENT, numbers(Behaviour.NO_ANSWER)) as scene:
+    async with played(tmp_path, installed_root(), ONE_AGENT, numbers(Behaviour.NO_ANSWER), clips=CLIPS) as scene:
         await scene.engine.until(lambda report: "ringing" in report.calls.values())
         await scene.engine.kill()
         await scene.engine.start()
@@ -73,7 +76,7 @@ async def test_a_line_that_rings_when_the_engine_dies_is_released_and_counted(tm
 
 
 async def test_who_answers_while_the_engine_is_dead_gets_the_treatment_from_the_dialplan(tmp_path: Path) -> None:
-    async with played(tmp_path, installed_root(), ONE_AGENT, numbers(Behaviour.HUMAN_PATIENT)) as scene:
+    async with played(tmp_path, installed_root(), ONE_AGENT, numbers(Behaviour.HUMAN_PATIENT), clips=CLIPS) as scene:
         await scene.engine.until(lambda report: "ringing" in report.calls.values())
         await scene.engine.kill()
         async with asyncio.timeout(60):
@@ -89,7 +92,7 @@ async def test_who_answers_while_the_engine_is_dead_gets_the_treatment_from_the_
 
 async def test_after_asterisk_died_agents_come_back_and_dialing_goes_on(tmp_path: Path) -> None:
     people = numbers(Behaviour.HUMAN_PATIENT, Behaviour.HUMAN, Behaviour.HUMAN)
-    async with played(tmp_path, installed_root(), ONE_AGENT, people) as scene:
+    async with played(tmp_path, installed_root(), ONE_AGENT, people, clips=CLIPS) as scene:
         await scene.engine.until(lambda report: "talking" in report.calls.values())
         (attempt,) = scene.engine.report.calls
         began = await scene.restart_asterisk(away_s=2.0)
@@ -114,7 +117,7 @@ async def test_a_conversation_goes_on_over_a_wire_that_is_cut_clogged_or_dead(tm
         scene.wire.cut()
         await asyncio.sleep(0.1)
 
-    async with played(tmp_path, installed_root(), ONE_AGENT, people, habits=habits) as scene:
+    async with played(tmp_path, installed_root(), ONE_AGENT, people, habits=habits, clips=CLIPS) as scene:
         await scene.engine.until(lambda report: "talking" in report.calls.values())
         (attempt,) = scene.engine.report.calls
         await {"cut": cut, "clog": clogged, "freeze": lambda: scene.freeze_asterisk(10.0)}[fault]()
