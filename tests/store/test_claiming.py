@@ -139,3 +139,16 @@ def test_a_claim_walks_its_index_and_sorts_nothing(floor: Floor, statement: obje
     assert "TEMP B-TREE" not in found
     assert "Sort" not in found
     assert "Seq Scan on list_entries" not in found
+
+
+def test_a_claim_tells_what_the_chance_of_an_answer_depends_on(floor: Floor) -> None:
+    floor.account(1)
+    (held,) = floor.claims()
+    assert (held.attempts, held.last_at, held.last_outcome) == (0, None, None)
+    made_at = floor.now
+    made = floor.reserve(held)
+    assert isinstance(made, Reservation)
+    floor.end(made, Outcome.BUSY)
+    floor.later(minutes=5)
+    (again,) = floor.claims()
+    assert (again.attempts, again.last_at, again.last_outcome) == (1, made_at, "busy")
