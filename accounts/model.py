@@ -140,7 +140,7 @@ class CampaignSettings:
     detect_machine: bool = True
     connect_within_s: float = 2.0
     late_agent_s: float = 5.0
-    message: str = "treatment"
+    message: str = "safe-harbour"
     ring_timeout_s: float = 25.0
     setup_timeout_s: float = 60.0
     wrap_up_s: float = 30.0

@@ -13,7 +13,7 @@ from accounts import campaigns, suppression
 from accounts.importing.load import ImportPlan, load
 from accounts.importing.preview import preview
 from compliance.facts import SuppressionKind
-from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli
+from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli, trunk_cli
 from dialer import settings as settings_file
 from dialer.agent_terminal import agent
 from dialer.asterisk import cli as asterisk_cli
@@ -34,6 +34,7 @@ app = typer.Typer(
 app.add_typer(campaign_cli.app, name="campaign")
 app.add_typer(run_cli.agents_app, name="agents")
 app.add_typer(asterisk_cli.app, name="asterisk")
+app.add_typer(trunk_cli.app, name="trunk")
 app.add_typer(compliance_cli.app, name="compliance")
 app.add_typer(simulate_cli.app, name="simulate")
 app.command()(demo)

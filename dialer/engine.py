@@ -30,6 +30,7 @@ from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
+from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall
 from dialer.originate import limits_for, order_for, terms_for
@@ -146,6 +147,7 @@ class Engine:
         self.counters = _Counters()
         self.link_up = False
         self.name = name
+        self.leases = LeaseBoard(name, clock)
         self._store = store
         self._telephony = telephony
         self._floor = floor
@@ -226,7 +228,8 @@ class Engine:
         while True:
             if not self._draining:
                 for loop in tuple(self._loops.values()):
-                    await loop.tick()
+                    if self.leases.held_elsewhere(loop.id) is None:
+                        await loop.tick()
             try:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
@@ -251,9 +254,9 @@ class Engine:
         running = {campaign.id: campaign for campaign in everyone if campaign.status is CampaignStatus.RUNNING}
         for gone in self._loops.keys() - running.keys():
             del self._loops[gone]
+            self.leases.not_leased(gone)
         for campaign in running.values():
-            now = self._clock.now()
-            fence = await self._store.write(claiming.take_lease, campaign.id, self.name, now, now + LEASE)
+            fence = await self._lease(campaign.id)
             if fence is None:  # another engine has it
                 self._loops.pop(campaign.id, None)
             elif campaign.id in self._loops and _counts_alike(self._loops[campaign.id].campaign, campaign):
@@ -262,6 +265,17 @@ class Engine:
             elif (loop := await self._new_loop(campaign, fence)) is not None:
                 self._loops[campaign.id] = loop
         self._wake.set()
+
+    async def _lease(self, campaign: CampaignId) -> int | None:
+        """The fencing number of this engine's lease; None when another engine has the campaign."""
+        fence, began, now = None, self._clock.monotonic(), self._clock.now()
+        if self.leases.held_elsewhere(campaign) is None:
+            fence = await self._store.write(claiming.take_lease, campaign, self.name, now, now + LEASE)
+        if fence is None:
+            self.leases.not_leased(campaign)
+        else:
+            self.leases.leased(campaign, fence, began + LEASE.total_seconds())
+        return fence
 
     async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
         """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""

@@ -78,11 +78,12 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class TrunkView:
-    """One trunk: channels in use, and how many there are."""
+    """One trunk: channels in use, how many there are, and what is wrong with it (empty when nothing)."""
 
     name: str
     in_use: int
     channels: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +289,8 @@ def _machinery(snapshot: LiveSnapshot) -> Table:
             printable(f"trunk {trunk.name}"),
             Text(f"{trunk.in_use} of {trunk.channels} channels", style="yellow" if full else ""),
         )
+        if trunk.trouble:
+            table.add_row("", printable(trunk.trouble), style="bold red")
     table.add_row("recordings", Text(f"{snapshot.recordings_waiting} to finish"))
     if snapshot.recordings_kept:
         table.add_row("", Text(f"{snapshot.recordings_kept} cannot be stored: see the log", style="bold red"))

@@ -50,7 +50,8 @@ class LiveWatch:
             link_up=engine.link_up,
             lag_ms=self._lag.mean_ms(),
             trunks=tuple(
-                TrunkView(trunk.limits.name, trunk.in_use, trunk.limits.channels) for trunk in engine.trunks()
+                TrunkView(trunk.limits.name, trunk.in_use, trunk.limits.channels, trunk.words())
+                for trunk in engine.trunks()
             ),
             recordings_waiting=capture.waiting,
             recordings_kept=len(capture.kept),

@@ -42,8 +42,8 @@ def run(
     settings = settings_file.load()
     if not settings.trunks:
         fail("there is no trunk in fairdial.toml; docs/howto/first-campaign.md shows one, `dialer demo` needs none")
+    _write_people(settings, as_engine=True)
     log = logs.configure(settings.state_dir / "log")
-    _write_people(settings)
     console.print(f"Logs: {log}", highlight=False)
     asyncio.run(_run(settings, quiet=quiet, drain=drain))
 
@@ -67,6 +67,8 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         countries=frozenset(settings.allowed_countries),
         clock=clock,
         live_trunks=frozenset(trunk.name for trunk in settings.trunks if trunk.live),
+        name=settings.engine_name,
+        redis=settings.redis.url,
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )
     stop = asyncio.Event()
@@ -96,10 +98,16 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
     console.print("Stopped. Asterisk keeps running; `dialer asterisk stop` ends it.")
 
 
-def _write_people(settings: Settings) -> None:
-    """Make the settings' agents and owned numbers known to the store."""
+def _write_people(settings: Settings, *, as_engine: bool = False) -> None:
+    """Make the settings' agents and owned numbers known to the store.
+
+    Raises:
+        SecondEngineError: `as_engine`, and an engine works on it already.
+    """
     store = open_store(settings.database_url, SystemClock().now())
     try:
+        if as_engine:
+            store.lock_engine()
         for agent in settings.agents:
             row = agent_rows.Agent(AgentId(agent.name), agent.name.title(), frozenset(agent.skills))
             store.write(agent_rows.put_agent, row)

@@ -132,7 +132,8 @@ async def broken(world: World, *, heard: bool) -> list[str]:
     found += [f"{attempt} was sent and is not in the ledger" for attempt in set(sent) - rows.outcomes.keys()]
     found += [f"{a} has {len(ends)} outcomes" for a, ends in rows.outcomes.items() if len(ends) != 1]
     found += [f"{attempt} is open" for attempt in rows.open]
-    found += [f"{world.trunk.in_use} channels are never given back"] * bool(world.trunk.in_use)
+    in_use = sum(trunk.in_use for trunk in world.trunks)
+    found += [f"{in_use} channels are never given back"] * bool(in_use)
     views = world.floor.snapshot().agents
     found += [f"{view.id} is {view.state} without a call" for view in views if view.state in IN_A_CALL]
     for attempt, truth in world.switch.truth.items():

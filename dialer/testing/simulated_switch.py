@@ -57,6 +57,7 @@ class Script:
         patience_s: how long a person who is not talking to an agent stays on the line.
         talk_s: how long a person talks to an agent before hanging up.
         presses: a key pressed during a message.
+        only_by: trunks by which it is like this; by any other the carrier answers 503 at once.
     """
 
     post_dial_s: float = 0.3
@@ -68,6 +69,11 @@ class Script:
     patience_s: float = 30.0
     talk_s: float = 20.0
     presses: str | None = None
+    only_by: frozenset[str] | None = None
+
+
+OVERLOADED = Script(post_dial_s=0.1, ring_s=0.0, rings=False, refusal=503)
+"""A carrier that takes no call now."""
 
 
 @dataclass(slots=True)
@@ -144,7 +150,10 @@ class SimulatedSwitch:
         if order.attempt in self._calls:
             raise TelephonyError("a channel with that id exists", maybe_done=False)
         self.originated.append(order)
-        call = _Call(order, self._script_for(order.to))
+        script = self._script_for(order.to)
+        if script.only_by is not None and order.trunk not in script.only_by:
+            script = OVERLOADED
+        call = _Call(order, script)
         self._calls[order.attempt] = call
         self.truth[order.attempt] = Truth()
         self._after(call, call.script.post_dial_s, self._progress)

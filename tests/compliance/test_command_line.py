@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import compliance
+from compliance import dnc
 from compliance.batch import decide_each
 from compliance.cases import read_case
 from compliance.diff import preflight
@@ -141,6 +142,18 @@ def test_preflight_adds_up(policy: compliance.Policy) -> None:
     assert sum(count for _, count in found.next_callable) + found.held == len(facts) - found.callable_now
     shown = RUN.invoke(app, ["preflight", str(CASES), "--at", "2026-12-01T17:00:00"])
     assert shown.exit_code == 0
+
+
+def test_a_registry_is_built_or_refused_with_one_line(tmp_path: Path) -> None:
+    source, target = tmp_path / "212.txt", tmp_path / "us.dnc"
+    source.write_text("212,5550147\n", encoding="ascii")
+    asked = ["dnc-build", str(source), "--to", str(target), "--date", "2026-11-01"]
+    assert RUN.invoke(app, asked).exit_code == 0
+    assert "+12125550147" in dnc.open_list(target)
+    source.write_text("x\n", encoding="ascii")
+    refused = RUN.invoke(app, asked)
+    assert refused.exit_code == 2
+    assert "212.txt:1" in refused.output.replace("\n", "")
 
 
 def test_rules_are_listed_for_a_country() -> None:

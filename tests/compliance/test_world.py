@@ -118,6 +118,7 @@ def test_ontario_allows_three_contacts_after_the_first_conversation(ask: Ask) ->
     for events, codes in (
         ([*first, *two, *third], ["FREQUENCY"]),
         ([*first, *two], []),
+        ([*third, *two], []),
         ([*two, *_before("ON", 3 * DAYS, result="voicemail_left")], []),
         ([*first, *two, *_before("ON", 3 * DAYS)], []),
         ([*first, *two, *_before("ON", 3 * DAYS, result="conversation", direction="in")], []),
