@@ -506,13 +506,39 @@ def read_case(line: str | bytes, line_no: int) -> CallFacts | BadInput:
     except UnicodeDecodeError:
         return BadInput(None, line_no, "line", "UTF-8 text is expected")
     except FactsError as error:
-        return BadInput(None, line_no, error.where, error.wanted)
+        return BadInput(_id_amid_errors(text), line_no, error.where, error.wanted)
     except (ValueError, RecursionError):
         return BadInput(None, line_no, "line", "not one JSON object")
+    if "\\u" in text and _has_lone_surrogates(value):
+        return BadInput(None, line_no, "line", "half of a surrogate pair is no text")
     try:
         return facts_of(value)
     except FactsError as error:
         return BadInput(_id(value), line_no, error.where, error.wanted)
+
+
+def _has_lone_surrogates(value: object) -> bool:
+    """Whether a text in it cannot be written as UTF-8: JSON can spell such halves, no answer could repeat them."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _id_amid_errors(text: str) -> str | None:
+    """The id of an object refused while it was read, unless the id itself is what was given twice."""
+    ids: list[object] = []
+
+    def keep(pairs: list[tuple[str, object]]) -> object:
+        ids[:] = [item for key, item in pairs if key == "id"]  # the outermost object is the last to end
+        return dict(pairs)
+
+    try:
+        value = json.loads(text, object_pairs_hook=keep)
+    except (ValueError, RecursionError):
+        return None
+    return None if len(ids) != 1 or _has_lone_surrogates(ids) else _id(value)
 
 
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

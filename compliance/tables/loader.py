@@ -84,7 +84,8 @@ def _area_codes(table: dict[str, Any], same: Mapping[str, str]) -> dict[str, Num
                "government": NumberClass.GOVERNMENT, "unplaced": NumberClass.UNPLACED}  # fmt: skip
     for name, kind in classes.items():
         for code in table["classes"][name].split():
-            found[code] = NumberPlace(kind, None, (), (), f"{kind} {code}")
+            owner = "CA" if kind is NumberClass.UNPLACED else None  # the codes without a place are all Canada's
+            found[code] = NumberPlace(kind, owner, (), (), f"{kind} {code}")
     return found
 
 
