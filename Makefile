@@ -25,6 +25,7 @@ demo: asterisk ## real SIP calls from an empty store to a printed report, about 
 	@$(BIN)/dialer demo
 
 check: $(VENV)/.ready ## format, lint, types, import contracts and the fast tests, about 2 minutes
+	@deploy/need-servers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -104,12 +104,12 @@ def get(tx: Connection, campaign: CampaignId) -> Campaign:
 
 
 def find(tx: Connection, name: str) -> Campaign:
-    """One campaign by name.
+    """One campaign by name, whatever its case.
 
     Raises:
         NotFoundError: there is none; the message lists the names there are.
     """
-    row = tx.execute(select(campaigns).where(campaigns.c.name == name)).one_or_none()
+    row = tx.execute(select(campaigns).where(func.lower(campaigns.c.name) == name.lower())).one_or_none()
     if row is None:
         known = ", ".join(tx.execute(select(campaigns.c.name).order_by(campaigns.c.name).limit(20)).scalars())
         raise NotFoundError(f"there is no campaign of that name; there are: {known or 'none yet'}")

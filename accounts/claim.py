@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from accounts.entries import EntryEvent, sources, target
 from accounts.model import Claim
-from accounts.tables import campaigns, list_entries, phones
+from accounts.tables import attempt_outcomes, attempts, campaigns, list_entries, numbers, persons, phones
 from domain.ids import CampaignId, DebtId, PersonId, PhoneId
 from domain.phone import PhoneNumber
 
@@ -59,6 +59,33 @@ CLAIM: Final = (
         select(phones.c.e164).where(phones.c.id == _entries.phone_id).scalar_subquery().label("e164"),
     )
 )
+_latest: Final = (
+    select(attempts.c.id)
+    .where(attempts.c.entry_id == _entries.id)
+    .order_by(attempts.c.id.desc())
+    .limit(1)
+    .correlate(list_entries)
+    .scalar_subquery()
+)
+FORECAST: Final = (
+    select(
+        _entries.id,
+        persons.c.zone,
+        numbers.c.line_type,
+        select(attempts.c.reserved_at).where(attempts.c.id == _latest).scalar_subquery().label("last_at"),
+        select(attempt_outcomes.c.outcome)
+        .where(attempt_outcomes.c.attempt_id == _latest)
+        .order_by(attempt_outcomes.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("last_outcome"),
+    )
+    .join_from(list_entries, persons, _entries.person_id == persons.c.id)
+    .join(phones, _entries.phone_id == phones.c.id)
+    .join(numbers, phones.c.e164 == numbers.c.e164)
+    .where(_entries.id.in_(bindparam("entries", expanding=True)))
+)
+"""What the chance of an answer is forecast from, for accounts just claimed."""
 _RELEASE: Final = (
     update(list_entries)
     .where(
@@ -83,6 +110,7 @@ def claim(
     tx.execute(PROMOTE, {"campaign": campaign, "now": now})
     until = now + lease
     rows = tx.execute(CLAIM, {"campaign": campaign, "n": n, "until": until, "engine": engine}).all()
+    known = {row.id: row for row in tx.execute(FORECAST, {"entries": [row.id for row in rows]})} if rows else {}
     return [
         Claim(
             entry=row.id,
@@ -96,6 +124,10 @@ def claim(
             reserved_agent_only=row.reserved_agent_only,
             engine=engine,
             until=until,
+            last_at=known[row.id].last_at,
+            last_outcome=known[row.id].last_outcome,
+            line_type=known[row.id].line_type,
+            zone=known[row.id].zone,
         )
         for row in sorted(rows, key=lambda row: (-row.priority, row.id))
     ]

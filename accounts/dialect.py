@@ -24,8 +24,9 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16000",
 )
+_WRITER_CACHE_KIB: Final = 16_000
+_READER_CACHE_KIB: Final = 4_000
 
 
 def make_engine(url: URL, *, writer: bool) -> Engine:
@@ -33,16 +34,22 @@ def make_engine(url: URL, *, writer: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, writer=writer)
     options = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} -c synchronous_commit=on"
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5})
+    # Parameters are people's names and numbers: they stay out of error texts.
+    return create_engine(
+        url, hide_parameters=True, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5}
+    )
 
 
 def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by `begin` below, not guessed by the driver
-        for pragma in _SQLITE_PRAGMAS:
+        cache = _WRITER_CACHE_KIB if writer else _READER_CACHE_KIB
+        for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA cache_size = -{cache}"):
             connection.execute(pragma).close()
 
     @event.listens_for(engine, "begin")

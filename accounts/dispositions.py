@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 from accounts import ledger
 from accounts.entries import EntryEvent
 from accounts.errors import NotFoundError
-from accounts.moves import move
+from accounts.moves import CALLBACK, CALLBACK_PRIORITY, move
 from accounts.suppression import suppress
 from accounts.tables import attempts, callbacks, dispositions, phones, promises
 from compliance.facts import SuppressionKind
@@ -115,4 +115,12 @@ def _call_back(
         insert(callbacks),
         {"entry_id": entry, "attempt_id": attempt, "agent_id": agent, "due_at": due_at, "made_at": now},
     )
-    move(tx, entry, EntryEvent.CALL_BACK, due_at=due_at, reason="callback", claimed_by=None)
+    move(
+        tx,
+        entry,
+        EntryEvent.CALL_BACK,
+        due_at=due_at,
+        reason=CALLBACK,
+        priority=CALLBACK_PRIORITY,
+        claimed_by=None,
+    )

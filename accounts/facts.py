@@ -35,6 +35,7 @@ from accounts.tables import (
     suppressions,
 )
 from compliance import facts as law
+from domain.ids import AttemptId
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.telephony import Treatment
@@ -178,13 +179,25 @@ def context(tx: Connection, entry: int, caller_id: PhoneNumber | None = None) ->
     return None if row is None else Context(row, read_settings(row.settings))
 
 
-def gather(tx: Connection, about: Context, now: datetime, mode: Mode, *, agent_guaranteed: bool) -> Gathered:
-    """Read everything that counts for a call to this account's present phone."""
+def gather(
+    tx: Connection,
+    about: Context,
+    now: datetime,
+    mode: Mode,
+    *,
+    agent_guaranteed: bool,
+    without: AttemptId | None = None,
+) -> Gathered:
+    """Read everything that counts for a call to this account's present phone.
+
+    Args:
+        without: an attempt that is not looked at, for it is the one that is being decided on.
+    """
     row, settings = about.row, about.settings
     purpose = law.Purpose(settings.purpose)
     since = EPOCH if purpose is law.Purpose.LOCATION_INFO else now - HISTORY  # once in a lifetime is counted there
     keys = {"person": row.person_id, "number": row.e164, "debt": row.debt_id, "since": since}
-    attempted, open_since = _attempts(tx, keys)
+    attempted, open_since = _attempts(tx, keys, without)
     facts = law.CallFacts(
         now=now,
         purpose=purpose,
@@ -243,10 +256,14 @@ def _policy(settings: CampaignSettings) -> law.CampaignPolicy:
     )
 
 
-def _attempts(tx: Connection, keys: Mapping[str, object]) -> tuple[list[law.HistoryEvent], datetime | None]:
+def _attempts(
+    tx: Connection, keys: Mapping[str, object], without: AttemptId | None
+) -> tuple[list[law.HistoryEvent], datetime | None]:
     latest: dict[str, AnyRow] = {}
     open_since: datetime | None = None
     for row in tx.execute(_ATTEMPTS, keys):
+        if row.id == without:
+            continue
         latest[row.id] = row  # outcomes come in order: the last one holds
         if row.seq is None and (open_since is None or row.reserved_at > open_since):
             open_since = row.reserved_at

@@ -39,6 +39,7 @@ from accounts.tables import (
     attempt_outcomes,
     attempts,
     campaigns,
+    debts,
     decisions,
     list_entries,
     numbers,
@@ -313,10 +314,12 @@ _ATTEMPT: Final = (
         persons.c.zone,
         list_entries.c.attempts.label("made"),
         list_entries.c.state,
+        debts.c.priority,
     )
     .join_from(attempts, list_entries, attempts.c.entry_id == list_entries.c.id)
     .join(campaigns, attempts.c.campaign_id == campaigns.c.id)
     .join(persons, attempts.c.person_id == persons.c.id)
+    .join(debts, attempts.c.debt_id == debts.c.id)
     .where(attempts.c.id == bindparam("attempt"))
 )
 _LAST: Final = (
@@ -415,16 +418,27 @@ def _apply_retry(tx: Connection, row: AnyRow, settings: CampaignSettings, outcom
         now,
         row.zone or settings.zone,
         same_outcomes=_same_outcomes(tx, row.entry_id, outcome),
-        attempts=row.made,
+        attempts=_made(tx, row, settings),
         max_attempts=settings.max_attempts,
         usable=len(usable),
     )
-    values: dict[str, object] = {"due_at": after.due_at, "reason": after.reason, "claimed_by": None}
+    values: dict[str, object] = {
+        "due_at": after.due_at,
+        "reason": after.reason,
+        "priority": row.priority,
+        "claimed_by": None,
+    }
     if after.event is EntryEvent.RETRY:
         values["reserved_agent_only"] = after.reserved_agent
         if after.next_phone or row.phone_id not in usable:
             values["phone_id"] = _phone_after(usable, row.phone_id)
     move(tx, row.entry_id, after.event, **values)
+
+
+def _made(tx: Connection, row: AnyRow, settings: CampaignSettings) -> int:
+    """Attempts that use up the account: a trunk that is down for an hour must not exhaust a list."""
+    made: int = row.made
+    return made if made < settings.max_attempts else made - _same_outcomes(tx, row.entry_id, Outcome.FAILED)
 
 
 def _flag_phone(tx: Connection, row: AnyRow, outcome: Outcome, now: datetime) -> None:

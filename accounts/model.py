@@ -87,7 +87,7 @@ DEFAULT_RETRY: tuple[RetryRule, ...] = (
     RetryRule(Outcome.BUSY, RetryWait.AFTER, timedelta(minutes=5), limit=8),
     RetryRule(Outcome.SIT, RetryWait.AFTER, next_phone=True, flag_phone=True),
     RetryRule(Outcome.CARRIER_BLOCKED, RetryWait.AFTER, _DAY, limit=3, next_phone=True),
-    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=5), limit=5),
+    RetryRule(Outcome.FAILED, RetryWait.AFTER, timedelta(minutes=10)),
     RetryRule(Outcome.UNKNOWN, RetryWait.AFTER, _DAY, limit=3),
 )
 """The shipped table; one rule for every outcome (a test holds that)."""
@@ -117,10 +117,12 @@ class CampaignSettings:
         creditor: name of the client on whose behalf calls are made.
         caller_ids: owned numbers, E.164.
         trunk: name of the trunk in settings.
+        failover: further trunks, in order, for calls that the one before refused before any ringing.
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
+        release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
         connect_within_s: from verdict to treatment.
-        max_attempts: attempts on one account after which it is exhausted.
+        max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
         national_dnc_file_date: of the registry file the numbers were scrubbed against; telemarketing needs it.
@@ -136,10 +138,11 @@ class CampaignSettings:
     mode: Mode = Mode.PROGRESSIVE
     ratio: float = 1.0
     target_abandonment: float = 0.03
+    release_ringing: bool = False
     detect_machine: bool = True
     connect_within_s: float = 2.0
     late_agent_s: float = 5.0
-    message: str = "treatment"
+    message: str = "safe-harbour"
     ring_timeout_s: float = 25.0
     setup_timeout_s: float = 60.0
     wrap_up_s: float = 30.0
@@ -147,9 +150,15 @@ class CampaignSettings:
     subject: str | None = None
     zone: str = "America/New_York"
     skills: tuple[str, ...] = ()
+    failover: tuple[str, ...] = ()
     limits: Limits = Limits()
     national_dnc_file_date: date | None = None
     retry: tuple[RetryRule, ...] = DEFAULT_RETRY
+
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """All trunks of the campaign, best first."""
+        return (self.trunk, *self.failover)
 
     def rule_for(self, outcome: Outcome) -> RetryRule:
         """The campaign's rule for an outcome, or the shipped one where its table has none."""
@@ -181,6 +190,9 @@ class Claim:
     Attributes:
         entry: row of the campaign's list.
         reserved_agent_only: the last attempt was abandoned: only with an agent held for this call.
+        last_at, last_outcome: of the latest attempt on the account in this campaign.
+        line_type: of the number, as the list or a look-up gave it.
+        zone: the person's, where known; for forecasts only, never for the law.
     """
 
     entry: int
@@ -194,6 +206,10 @@ class Claim:
     reserved_agent_only: bool
     engine: str
     until: datetime
+    last_at: datetime | None = None
+    last_outcome: str | None = None
+    line_type: str = ""
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ from accounts.tables import list_entries
 
 NO_PHONE: Final = "no_phone"
 """The reason of an entry whose person has no usable phone left."""
+CALLBACK: Final = "callback"
+"""The reason of an entry that waits for an instant the person asked for."""
+CALLBACK_PRIORITY: Final = 2_000_000_000
+"""Before any other account: a promised call comes on time. The debt's own priority returns with the next outcome."""
 _entries: Final = list_entries.c
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 from accounts.dialect import insert_or_ignore
 from accounts.entries import EntryEvent, EntryState
 from accounts.model import DebtStatus
-from accounts.moves import move, move_debt, revive_person, revive_phoneless
+from accounts.moves import CALLBACK_PRIORITY, move, move_debt, revive_person, revive_phoneless
 from accounts.tables import addresses, debts, list_entries, numbers, persons, phones
 from domain.ids import CampaignId, DebtId, ListId, PersonId
 from domain.money import Money
@@ -305,7 +305,8 @@ def _entries(
             continue
         row, phone = known.get(debt), batch.first_usable(person)
         if row is not None:
-            _update_where_other(tx, batch, index, list_entries, row, {"priority": record.priority})
+            if row["priority"] != CALLBACK_PRIORITY:
+                _update_where_other(tx, batch, index, list_entries, row, {"priority": record.priority})
             if row["state"] == EntryState.CLOSED:  # the client has given the account back to us
                 move(tx, row["id"], EntryEvent.REOPEN, reason=None)
                 batch.changed.add(index)

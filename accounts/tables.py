@@ -299,6 +299,7 @@ attempts: Final = Table(
     Column("reserved_at", Instant, nullable=False),
     Index("ix_attempts_person", "person_id", "reserved_at"),
     Index("ix_attempts_number", "number", "reserved_at"),
+    Index("ix_attempts_campaign", "campaign_id", "reserved_at"),
     postgresql_partition_by="RANGE (id)",
 )
 

@@ -2,7 +2,8 @@
 
 Numbers of +1 are one bit each, at the place their digits name: 800 area codes by 800 exchanges by 10,000 lines, 800 MB,
 and as the file is sparse a short list takes little of it. Numbers of other countries follow as a sorted array. A
-file is built beside its target and moved there when it is whole, so that a reader meets the old list or the new one.
+file is built in memory, written beside its target and moved there when it is whole: a reader meets the old list or the
+new one.
 
     line of a source file: 2125550147, 212,5550147, +12125550147, 12125550147, or +442079460123
 """
@@ -28,6 +29,7 @@ _AREA_EXCHANGES: Final = 640_000
 _BITMAP: Final = _AREA_EXCHANGES * _LINES // 8
 _CHUNK: Final = 48 << 20
 _PAGE_BITS: Final = 20
+_PAGE: Final = 1 << _PAGE_BITS - 3
 _LEAST: Final = 2_000_000_000
 
 Indices = NDArray[np.int64]
@@ -140,7 +142,7 @@ def build(
 
 
 def _write(sources: Iterable[Path], part: Path, file_date: date, progress: Callable[[int], None]) -> int:
-    bits = np.memmap(part, dtype=np.uint8, mode="r+", offset=_HEAD, shape=(_BITMAP,))
+    bits = np.zeros(_BITMAP, dtype=np.uint8)  # pages come into being as they are touched
     foreign: list[NDArray[np.uint64]] = []
     touched = np.zeros((_BITMAP * 8 >> _PAGE_BITS) + 1, dtype=np.bool_)
     done = 0
@@ -152,13 +154,15 @@ def _write(sources: Iterable[Path], part: Path, file_date: date, progress: Calla
                 foreign.append(others)
             done += size
             progress(done)
-    bits.flush()
     others = np.unique(np.concatenate(foreign)) if foreign else np.zeros(0, dtype=np.uint64)
-    count = _population(bits, touched) + len(others)
-    del bits
+    pages = np.flatnonzero(touched) * _PAGE
+    count = len(others) + sum(int(np.bitwise_count(bits[at : at + _PAGE]).sum(dtype=np.int64)) for at in pages)
     head = {"magic": _MAGIC, "file_date": file_date.isoformat(), "count": count, "others": len(others)}
     with part.open("r+b") as handle:
         handle.write(json.dumps(head).encode().ljust(_HEAD, b"\0"))
+        for at in pages:  # the rest of the file stays a hole
+            handle.seek(_HEAD + int(at))
+            handle.write(bits[at : at + _PAGE].tobytes())
         handle.seek(_HEAD + _BITMAP)
         handle.write(others.tobytes())
         handle.flush()
@@ -175,13 +179,6 @@ def _set(bits: NDArray[np.uint8], places: Indices) -> None:
     mask = np.left_shift(np.uint8(1), (places & 7).astype(np.uint8))
     starts = np.flatnonzero(np.concatenate(([True], byte[1:] != byte[:-1])))
     bits[byte[starts]] |= np.bitwise_or.reduceat(mask, starts)
-
-
-def _population(bits: NDArray[np.uint8], touched: NDArray[np.bool_]) -> int:
-    """Bits set, looked for only where any was: the rest of the file is a hole."""
-    page = 1 << _PAGE_BITS - 3
-    at = np.flatnonzero(touched) * page
-    return sum(int(np.bitwise_count(bits[start : start + page]).sum(dtype=np.int64)) for start in at)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

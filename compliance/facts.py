@@ -6,7 +6,7 @@ Instants are aware datetimes; `cases.py` reads them from JSON, the account store
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
@@ -340,10 +340,10 @@ class CallFacts:
     consents: tuple[Consent, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     preferences: tuple[Preference, ...] = ()
-    registries: Registries = field(default_factory=Registries)
-    relationship: Relationship = field(default_factory=Relationship)
+    registries: Registries = Registries()
+    relationship: Relationship = Relationship()
     emergencies: tuple[Emergency, ...] = ()
-    policy: CampaignPolicy = field(default_factory=CampaignPolicy)
+    policy: CampaignPolicy = CampaignPolicy()
     abandonment_brake: bool = False
     """The campaign's abandonment budget is used up: only calls with a reserved agent."""
 

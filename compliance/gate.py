@@ -12,7 +12,6 @@ stops at the first one with no block. Nothing here knows the time but from the f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -20,17 +19,12 @@ from typing import Final
 from compliance import walltime
 from compliance.decision import Answer, Decision, Flag
 from compliance.facts import (
-    NEVER_CONNECTED,
     CallFacts,
-    Channel,
-    Direction,
     HistoryEvent,
-    Mode,
     PartyRole,
     Purpose,
-    Result,
 )
-from compliance.moment import Block, Bound, Moment
+from compliance.moment import Block, Bound, Ground, Moment, Tallies
 from compliance.policy import Policy
 from compliance.reserved import message_blocks
 from compliance.rules import Kind
@@ -48,7 +42,7 @@ def decide(facts: CallFacts, policy: Policy) -> Decision:
     """
     moment = moment_at(facts, facts.now, policy)
     blocks = _blocks(moment)
-    retry_at = _retry_at(facts, policy, blocks) if blocks else None
+    retry_at = _retry_at(moment, policy, blocks) if blocks else None
     return Decision(
         id=facts.id,
         outcome=Answer.BLOCK if blocks else Answer.ALLOW,
@@ -63,9 +57,13 @@ def decide(facts: CallFacts, policy: Policy) -> Decision:
 
 
 def moment_at(facts: CallFacts, instant: datetime, policy: Policy) -> Moment:
-    """The facts as they stand at an instant; stated places that have ended are gone."""
-    stated = tuple(s for s in facts.stated_locations if s.until is None or instant < s.until)
-    return Moment(facts, instant, policy.ground(facts, stated), policy.holidays, policy.countries)
+    """The facts as they stand at an instant."""
+    return Moment(facts, instant, _ground(facts, instant, policy), policy.holidays, policy.countries, Tallies())
+
+
+def _ground(facts: CallFacts, instant: datetime, policy: Policy) -> Ground:
+    """Where the call stands at an instant; stated places that have ended are gone."""
+    return policy.ground(facts, tuple(s for s in facts.stated_locations if s.until is None or instant < s.until))
 
 
 def evaluated(moment: Moment) -> Iterator[tuple[Bound, tuple[Block, ...]]]:
@@ -97,8 +95,9 @@ def _blocks(moment: Moment) -> list[Block]:
     return blocks
 
 
-def _retry_at(facts: CallFacts, policy: Policy, blocks: list[Block]) -> datetime | None:
+def _retry_at(moment: Moment, policy: Policy, blocks: list[Block]) -> datetime | None:
     """The first instant after now with no block; None where only a person or a new fact can help."""
+    facts = moment.facts
     now = facts.now.astimezone(UTC)
     turns = sorted(set(_turning_points(facts, policy)))
     instant = now
@@ -110,7 +109,7 @@ def _retry_at(facts: CallFacts, policy: Policy, blocks: list[Block]) -> datetime
         if following is None or following - now > _HORIZON:
             return None
         instant = max(following.astimezone(UTC), instant + timedelta(microseconds=1))
-        blocks = _blocks(moment_at(facts, instant, policy))
+        blocks = _blocks(moment.at(instant, _ground(facts, instant, policy)))
         if not blocks:
             return instant
     return None
@@ -169,41 +168,35 @@ def _needs_reserved(moment: Moment, blocks: list[Block]) -> bool:
         return False
     return any(
         bound.rule.kind in {Kind.RESERVED_AGENT, Kind.RECORDED_MESSAGE, Kind.BRAKE}
-        and bound.check(bound.rule, bound.places, _without_agent(moment))
+        and bound.check(bound.rule, bound.places, moment.without_agent())
         for bound in moment.ground.rules
     )
-
-
-def _without_agent(moment: Moment) -> Moment:
-    """The same moment as if no agent were reserved."""
-    facts = replace(moment.facts, agent_guaranteed=False, mode=Mode.PREDICTIVE)
-    return Moment(facts, moment.instant, moment.ground, moment.holidays, moment.packs)
 
 
 def _concentrated(moment: Moment) -> bool:
     """Calls bunched within the last week: four or more on one date, or two unanswered within five minutes.
 
-    Comments 14(b)(2)(i)-2 ff. to Regulation F name both, and calls on Sundays, as what can rebut compliance.
+    Comments 14(b)(2)(i)-2 ff. to Regulation F name both as what can rebut compliance.
     """
     facts = moment.facts
-    if len(facts.history) < 2:
+    if not facts.history:
         return False
     since = moment.instant - timedelta(days=7)
-    recent = sorted((e for e in facts.history if e.at > since and _outgoing(e)), key=lambda e: e.at)
+    recent = [event for event in moment.calls() if event.at > since]
     for earlier, later in pairwise(recent):
         if earlier.number == later.number and later.at - earlier.at <= timedelta(minutes=5):
             return True
-    zone = moment.zones[0]
-    days = [walltime.wall(event.at, zone).date() for event in recent]
-    days.append(moment.wall(zone).date())
-    sundays = sum(day.weekday() == 6 for day in days)
-    return max(days.count(day) for day in days) >= 4 or (sundays >= 3 and sundays == len(days))
+    if recent and recent[-1].number == facts.number.e164 and moment.instant - recent[-1].at <= timedelta(minutes=5):
+        return True
+    if _four_near(recent, moment):
+        zone = moment.zones[0]
+        days = [walltime.wall(event.at, zone).date() for event in recent]
+        days.append(moment.wall(zone).date())
+        return max(days.count(day) for day in days) >= 4
+    return False
 
 
-def _outgoing(event: HistoryEvent) -> bool:
-    return (
-        event.direction is Direction.OUT
-        and event.channel is Channel.CALL
-        and event.result not in NEVER_CONNECTED
-        and event.result is not Result.SENT
-    )
+def _four_near(recent: list[HistoryEvent], moment: Moment) -> bool:
+    """Whether four calls, this one among them, lie within a day at all: only then the dates are worked out."""
+    instants = [*(event.at for event in recent), moment.instant]
+    return any(later - earlier <= timedelta(hours=25) for earlier, later in zip(instants, instants[3:], strict=False))

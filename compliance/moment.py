@@ -7,19 +7,23 @@ instant up to `until`, as long as no fact begins or ends in between; None: for a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Protocol
 
 from compliance import walltime
 from compliance.facts import (
+    NEVER_CONNECTED,
     CallFacts,
     Channel,
     Consent,
     ConsentKind,
     DebtKind,
+    Direction,
     GivenTo,
     HistoryEvent,
+    Mode,
     PartyRole,
     Result,
 )
@@ -70,14 +74,33 @@ class Ground:
     """A rule that counts calls applies."""
 
 
-class Moment:
-    """The facts at one instant. Local times are worked out once."""
+@dataclass(slots=True)
+class Tallies:
+    """What was counted of one call's history, by what asked for it: the same at every instant."""
 
-    __slots__ = ("_direct", "_walls", "facts", "ground", "holidays", "instant", "packs")
+    instants: dict[object, list[datetime]] = field(default_factory=dict)
+    calls: list[HistoryEvent] | None = None
+
+
+class Moment:
+    """The facts at one instant. Local times are worked out once.
+
+    All moments of one decision share what was counted of the history.
+    """
+
+    __slots__ = ("_direct", "_shared", "_walls", "facts", "ground", "holidays", "instant", "packs", "tallies")
 
     def __init__(
-        self, facts: CallFacts, instant: datetime, ground: Ground, holidays: Holidays, packs: Mapping[str, PackTerm]
+        self,
+        facts: CallFacts,
+        instant: datetime,
+        ground: Ground,
+        holidays: Holidays,
+        packs: Mapping[str, PackTerm],
+        shared: Tallies,
     ) -> None:
+        self._shared = shared
+        self.tallies = shared.instants
         self.facts = facts
         self.instant = instant
         self.ground = ground
@@ -97,9 +120,31 @@ class Moment:
         """Today in every zone; the UTC date where no zone is known."""
         return {self.wall(zone).date() for zone in self.zones}
 
+    def without_agent(self) -> Moment:
+        """The same moment as if no agent were reserved."""
+        facts = replace(self.facts, agent_guaranteed=False, mode=Mode.PREDICTIVE)
+        return Moment(facts, self.instant, self.ground, self.holidays, self.packs, self._shared)
+
+    def at(self, instant: datetime, ground: Ground) -> Moment:
+        """The same facts at another instant, on the ground they then stand on."""
+        return Moment(self.facts, instant, ground, self.holidays, self.packs, self._shared)
+
     @property
     def zones(self) -> tuple[str, ...]:
         return self.ground.zones or ("UTC",)
+
+    def calls(self) -> list[HistoryEvent]:
+        """Outgoing calls that were connected to the number dialled, in order of time."""
+        if self._shared.calls is None:
+            placed = (
+                event
+                for event in self.facts.history
+                if event.direction is Direction.OUT
+                and event.channel is Channel.CALL
+                and event.result not in NEVER_CONNECTED
+            )
+            self._shared.calls = sorted(placed, key=attrgetter("at"))
+        return self._shared.calls
 
     def consented(self, kinds: frozenset[ConsentKind], given_to: GivenTo | None = None) -> bool:
         """Whether a consent of one of the kinds is in force for this number and debt."""

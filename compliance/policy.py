@@ -92,6 +92,7 @@ class Policy:
         rules = loosen((rule for pack in packs for rule in pack.rules), self.loosened)
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: (rule.stage, rule.id)))
         self._grounds: dict[_GroundKey, Ground] = {}
+        self._choices: dict[tuple[str, frozenset[Purpose], Call, bool], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
 
     def name_for(self, country: str) -> str:
         """Name of the rules for a campaign of the country, as `us-2026.11`."""
@@ -134,29 +135,45 @@ class Policy:
             found = self._grounds[key] = self._lay(key, number)
         return found
 
+    def _choose(self, key: _GroundKey, *, routed: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+        """Rules for this kind of call wherever it goes, and those that a recorded message on it would add."""
+        name = (key.country, key.purposes, key.call, routed)
+        found = self._choices.get(name)
+        if found is None:
+            candidates = [
+                rule
+                for rule in self.rules
+                if rule.binds(key.purposes)
+                and (rule.country == key.country or (rule.country == "*" and key.country not in rule.except_countries))
+                and (not routed or rule.kind in _ROUTED_KINDS)
+            ]
+            recorded = replace(key.call, voice=Voice.PRERECORDED)
+            chosen = tuple(rule for rule in candidates if holds(rule.when, key.call))
+            spare = (rule for rule in candidates if rule not in chosen and holds(rule.when, recorded))
+            found = self._choices[name] = (chosen, tuple(spare))
+        return found
+
     def _lay(self, key: _GroundKey, number: CalledNumber) -> Ground:
         kind = number_class(number.e164, key.place)
         locations = locate(self.places, number, key.place, key.addresses, key.stated)
         routed = not _at_home(key.place, key.country)
-        candidates = [
-            rule
-            for rule in self.rules
-            if rule.binds(key.purposes)
-            and (rule.country == key.country or (rule.country == "*" and key.country not in rule.except_countries))
-            and (not routed or rule.kind in _ROUTED_KINDS)
-        ]
-        rules = [bound for rule in candidates if holds(rule.when, key.call) and (bound := _bind(rule, locations, key))]
-        fallback: list[Bound] = []
-        if key.call.voice is Voice.LIVE:
-            recorded = replace(key.call, voice=Voice.PRERECORDED)
-            fallback = [
+        chosen, spare = self._choose(key, routed=routed)
+        everywhere = _first_of_each_zone(locations)
+        states = {location.state for location in locations}
+        rules, fallback = (
+            [
                 bound
-                for rule in candidates
-                if holds(rule.when, recorded)
-                and not holds(rule.when, key.call)
-                and (bound := _bind(rule, locations, key))
+                for rule in some
+                if not (rule.states and rule.states.isdisjoint(states))
+                and (bound := _bind(rule, locations, everywhere, key.country))
             ]
-        announce = not locations or any(bound.rule.kind is Kind.RECORDING for bound in rules)
+            for some in (chosen, spare)
+        )
+        announce = (
+            not locations
+            or any(location.state is None for location in locations)
+            or any(bound.rule.kind is Kind.RECORDING for bound in rules)
+        )
         decided = tuple(bound for bound in rules if bound.rule.kind not in {Kind.RECORDING, Kind.CONTENT})
         zones = tuple(dict.fromkeys(location.zone for location in locations))
         counting = any(bound.rule.kind in _COUNTING for bound in decided)
@@ -170,30 +187,33 @@ def _at_home(place: NumberPlace, campaign: str) -> bool:
     return place.country == campaign or (campaign == "US" and place.country in US_TERRITORIES)
 
 
-def _bind(rule: Rule, locations: tuple[Location, ...], key: _GroundKey) -> Bound | None:
-    """The rule tied to the places it speaks of, or None where it speaks of none of them."""
-    if not rule.states and not rule.cities:
-        mine = [x for x in locations if x.state is None or x.state not in rule.except_states]
-        if rule.kind is Kind.WINDOW and not mine:
-            return None
-        if rule.except_states and not mine:
-            return None
-    else:
-        mine = [
-            location
-            for location in locations
-            if location.country == key.country
-            and (not rule.states or location.state in rule.states)
-            and (not rule.cities or location.city in rule.cities)
-            and location.basis in rule.basis
-        ]
-        if not mine:
-            return None
+def _first_of_each_zone(locations: Iterable[Location]) -> tuple[Location, ...]:
     by_zone: dict[str, Location] = {}
-    for location in mine:
+    for location in locations:
         by_zone.setdefault(location.zone, location)
-    places = mine if rule.kind is Kind.EMERGENCY else by_zone.values()
-    return Bound(rule, check_of(rule.kind), tuple(places), _NEEDS.get(rule.kind))
+    return tuple(by_zone.values())
+
+
+def _bind(rule: Rule, locations: tuple[Location, ...], everywhere: tuple[Location, ...], country: str) -> Bound | None:
+    """The rule tied to the places it speaks of, or None where it speaks of none of them."""
+    if rule.kind is Kind.EMERGENCY:
+        mine = tuple(x for x in locations if _speaks_of(rule, x, country))
+    elif rule.states or rule.cities or rule.except_states:
+        mine = _first_of_each_zone(x for x in locations if _speaks_of(rule, x, country))
+    else:
+        return Bound(rule, check_of(rule.kind), everywhere, _NEEDS.get(rule.kind))
+    return Bound(rule, check_of(rule.kind), mine, _NEEDS.get(rule.kind)) if mine else None
+
+
+def _speaks_of(rule: Rule, location: Location, country: str) -> bool:
+    if rule.except_states:
+        return location.state not in rule.except_states
+    return (
+        location.country == country
+        and (not rule.states or location.state in rule.states)
+        and (not rule.cities or location.city in rule.cities)
+        and location.basis in rule.basis
+    )
 
 
 def _digest(packs: Iterable[Pack]) -> str:

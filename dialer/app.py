@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from accounts.async_store import AsyncStore
 from accounts.facts import Facts
 from accounts.model import Ruling
 from accounts.store import open_store
+from agent_gateway.agent import AgentState
 from agent_gateway.floor import Floor
 from agent_gateway.server import GatewayServer, ServerSettings
 from dialer import engine_status
@@ -34,14 +36,21 @@ from dialer.asterisk.settings import SipTrunk
 from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
+from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
 from dialer.number_wall import NumberWall
+from dialer.pacing_memory import PacingMemory
+from dialer.redis_state import RedisState
+from dialer.shared_state import MemoryState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
+from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
+from domain.ids import AgentId, CampaignId
 from domain.telephony import RecordingMode
 from recordings.audio import Party
 from recordings.capture import Capture
@@ -81,6 +90,8 @@ class Parts:
         expected: what each recording should hold.
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
         gateway: where agents' screens connect.
+        name: the engine's, the same at each start and no other engine's.
+        redis: address of what several engines share; empty for an engine by itself.
     """
 
     state_dir: Path
@@ -94,6 +105,7 @@ class Parts:
     attempt_log: Path | None = None
     gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
+    redis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,8 @@ class App:
     registry: CollectorRegistry
     stop_switch: StopSwitch
     gateway_port: int
+    policy: compliance.Policy
+    loop_watch: LoopWatch
 
     async def settle(self) -> None:
         """Let calls end, then wait until every recording is finished and everything is written."""
@@ -133,7 +147,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         return compliance.decide(facts, policy)
 
     async with AsyncExitStack() as stack:
-        store = AsyncStore(open_store(parts.database, clock.now()))
+        stack.enter_context(settled_memory())
+        store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
@@ -159,12 +174,15 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         for agent in await store.read(agent_rows.everyone):
             floor.enrol(agent.id, agent.skills)
         now = clock.monotonic()
+        trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
+        trunk_watch = TrunkWatch(client, trunks)
+        await trunk_watch.look()
         stop_switch = StopSwitch(parts.state_dir)
         engine = Engine(
             store,
             switch,
             floor,
-            [Trunk(limits, now) for _, limits in parts.trunks],
+            [trunk for _, trunk in trunks],
             clock,
             stop_switch,
             decide,
@@ -172,13 +190,21 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             chronicle,
             chronicle,
             parts.name,
+            PacingMemory(parts.state_dir / "pacing"),
+            heard_at=lambda: client.heard_at,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
         port = await stack.enter_async_context(server.running())
-        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port)
+        watch = LoopWatch(registry)
+        app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
+        state = RedisState(parts.redis) if parts.redis else MemoryState(clock)
+        stack.push_async_callback(state.aclose)
+        coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        for work in (chronicle.run(), capture.run(), engine.run(), _write_status(parts.state_dir, engine, floor)):
+        status = _write_status(parts.state_dir, engine, floor, coordinator)
+        kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
+        for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
@@ -206,20 +232,36 @@ class _Recordings:
         )
 
 
-async def _write_status(state_dir: Path, engine: Engine, floor: Floor) -> None:
+def _signed_in(floor: Floor) -> list[AgentId]:
+    return [agent.id for agent in floor.snapshot().agents if agent.state is not AgentState.OFFLINE]
+
+
+def _figures(engine: Engine) -> dict[CampaignId, dict[str, int]]:
+    """Live calls by campaign and state."""
+    counts: dict[CampaignId, dict[str, int]] = {campaign: {} for campaign in engine.status()}
+    for call in engine.live():
+        of_campaign, state = counts.setdefault(call.campaign, {}), call.record.state.value
+        of_campaign[state] = of_campaign.get(state, 0) + 1
+    return counts
+
+
+async def _write_status(state_dir: Path, engine: Engine, floor: Floor, coordinator: Coordinator) -> None:
     """Tell other processes what the engine does, once a second."""
     while True:
-        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor))
+        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor, coordinator.trouble))
         await asyncio.sleep(STATUS_EVERY_S)
 
 
-def status_of(engine: Engine, floor: Floor) -> EngineStatus:
+def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
     """The engine at this instant, for other processes."""
+    elsewhere = {str(campaign): f"engine {name} dials for it" for campaign, name in engine.leases.elsewhere().items()}
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
-        words={str(campaign): status.words for campaign, status in engine.status().items()},
+        words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
+        trouble=trouble,
         calls=dict(Counter(call.record.state.value for call in engine.live())),
+        trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
 

@@ -61,6 +61,8 @@ class CallEvent(StrEnum):
     JOINED = "joined"
     LEG_LOST = "leg_lost"
     TREATED = "treated"
+    REFUSED_EARLY = "refused_early"
+    """The trunk refused the INVITE before any ringing, and another trunk will be tried."""
     ENDED = "ended"
 
 
@@ -75,9 +77,12 @@ TRANSITIONS: Final[Mapping[CallState, Mapping[CallEvent, CallState]]] = MappingP
             _E.RANG: _S.RINGING,
             _E.ANSWERED: _S.DETECTING,
             _E.RELEASED: _S.RELEASING,
+            _E.REFUSED_EARLY: _S.RESERVED,
             _E.ENDED: _S.ENDED,
         },
+        # Only here and above may another INVITE follow: what has rung has rung.
         _S.SENT: {
+            _E.REFUSED_EARLY: _S.RESERVED,
             _E.RANG: _S.RINGING,
             _E.ANSWERED: _S.DETECTING,
             _E.RELEASED: _S.RELEASING,
@@ -161,6 +166,24 @@ def next_state(state: CallState, event: CallEvent) -> CallState:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedInvite:
+    """An INVITE that its trunk refused before any ringing.
+
+    Attributes:
+        invite: which one of the attempt; 0 is the first.
+        sent_at, ended_at: Clock.monotonic() seconds.
+        cause: Q.850 cause; `sip_status` None when no channel could be made.
+    """
+
+    invite: int
+    trunk: str
+    sent_at: float | None
+    ended_at: float
+    cause: int
+    sip_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """What is known of one call. Instants are Clock.monotonic() seconds.
 
@@ -172,6 +195,7 @@ class CallRecord:
         parted_at: when the last bridge ended.
         talk_s: seconds in a bridge, completed bridges only.
         rang_out: it was released by us because it had rung long enough, and for no other reason.
+        refused: INVITEs before the present one; `sent_at` is the present one's.
         unheard: part of the call happened while the switch could not be heard; instants and `talk_s` are no measures.
     """
 
@@ -197,6 +221,7 @@ class CallRecord:
     cause: int | None = None
     sip_status: int | None = None
     was_ringing: bool = False
+    refused: tuple[RefusedInvite, ...] = ()
     unheard: bool = False
 
     @property

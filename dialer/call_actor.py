@@ -8,7 +8,7 @@ returns the finished record. The deadline for a person without an agent is the s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -16,7 +16,8 @@ import structlog
 
 from agent_gateway.agent import Agent
 from agent_gateway.floor import CallTerms
-from dialer.call import CallEvent, CallRecord, CallState, IllegalCallEventError, next_state
+from dialer.call import CallEvent, CallRecord, CallState, IllegalCallEventError, RefusedInvite, next_state
+from dialer.failover import refused_early
 from dialer.outcome import NEVER_SENT
 from domain.clock import Clock
 from domain.ids import AgentId, AttemptId, LegId
@@ -122,6 +123,9 @@ class StandsAt:
     agent: AgentId | None = None
 
 
+Reroute = Callable[[Origination, tuple[RefusedInvite, ...]], Awaitable[Origination | None]]
+"""Asked after an early refusal: the order for another trunk, already taken and written down, or None."""
+
 Message = SwitchEvent | AgentFound | AgentGone | TimeUp | Release | Lost | StandsAt
 
 
@@ -132,6 +136,7 @@ class CallActor:
         order: what to originate.
         terms: what the call asks of its agent.
         limits: the engine's own times.
+        reroute: where to go when the trunk refuses.
         on_change: called after every change with the new record, for views and journals; must not block.
     """
 
@@ -143,6 +148,7 @@ class CallActor:
         telephony: Telephony,
         agents: Agents,
         clock: Clock,
+        reroute: Reroute,
         on_change: Callable[[AttemptId, CallRecord], None],
     ) -> None:
         self.order = order
@@ -152,6 +158,7 @@ class CallActor:
         self._telephony = telephony
         self._agents = agents
         self._clock = clock
+        self._reroute = reroute
         self._on_change = on_change
         self._mailbox: asyncio.Queue[Message] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
@@ -224,7 +231,7 @@ class CallActor:
             case Parted(at=at):
                 self._parted(at)
             case Ended():
-                self._ended(message)
+                await self._ended(message)
             case AgentFound(agent):
                 await self._connect(agent)
             case AgentGone(agent):
@@ -280,8 +287,10 @@ class CallActor:
         if since is not None:
             self._set(talk_s=self.record.talk_s + at - since, bridged_since=None, parted_at=at)
 
-    def _ended(self, ended: Ended) -> None:
+    async def _ended(self, ended: Ended) -> None:
         self._parted(ended.at)
+        if refused_early(self.record, ended) and await self._try_another_trunk(ended):
+            return
         self._move(
             CallEvent.ENDED,
             ended_at=ended.at,
@@ -289,6 +298,19 @@ class CallActor:
             sip_status=ended.sip_status,
             was_ringing=ended.was_ringing,
         )
+
+    async def _try_another_trunk(self, ended: Ended) -> bool:
+        order, record = self.order, self.record
+        this = RefusedInvite(order.invite, order.trunk, record.sent_at, ended.at, ended.cause, ended.sip_status)
+        refused = (*record.refused, this)
+        further = await self._reroute(order, refused)
+        if further is None:
+            return False
+        if not self._move(CallEvent.REFUSED_EARLY, refused=refused, sent_at=None):
+            return False
+        self.order = further
+        await self._place()
+        return True
 
     # --- agents -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from accounts.model import CampaignSettings, Mode
 from dialer import engine_status
 from dialer import settings as settings_file
 from dialer.command_line import console, fail, opened_store
+from dialer.settings import Settings
 from domain import phone
 from domain.clock import SystemClock
 from domain.telephony import RecordingMode, Treatment
@@ -35,7 +36,10 @@ def create(
     treatment: Annotated[Treatment, typer.Option(prompt="Treatment of a person without an agent", help="see docs")],
     mode: Annotated[Mode, typer.Option(help="how lines are tied to agents")] = Mode.PROGRESSIVE,
     ratio: Annotated[float, typer.Option(help="lines per ready agent, power mode", min=0.1, max=20)] = 1.0,
-    trunk: Annotated[str, typer.Option(help="name of a trunk in the settings")] = "carrier",
+    release_ringing: Annotated[
+        bool, typer.Option(help="predictive may give up lines that have rung 15 s when too many people would answer")
+    ] = False,
+    trunk: Annotated[list[str] | None, typer.Option(help="name of a trunk; more, best first, to fail over")] = None,
     ring_s: Annotated[float, typer.Option(help="ring time, at least 15", min=15, max=120)] = 25.0,
     zone: Annotated[str, typer.Option(help="IANA zone in which the campaign's days begin")] = "America/New_York",
 ) -> None:
@@ -45,6 +49,8 @@ def create(
     if purpose not in PURPOSES:
         fail(f"unknown purpose; choose one of {', '.join(PURPOSES)}")
     numbers = [phone.parse(text.strip(), country.upper()) for text in caller_id.split(",") if text.strip()]
+    installation = settings_file.load()
+    trunks = _trunks(trunk or [], installation)
     settings = CampaignSettings(
         purpose=purpose,
         country=country.upper(),
@@ -54,12 +60,13 @@ def create(
         treatment=treatment,
         mode=mode,
         ratio=ratio,
-        trunk=trunk,
+        release_ringing=release_ringing,
+        trunk=trunks[0],
+        failover=tuple(trunks[1:]),
         ring_timeout_s=ring_s,
         zone=zone,
     )
     now = SystemClock().now()
-    installation = settings_file.load()
     with opened_store(installation) as store:
         for number in numbers:
             if number.e164 in installation.owned_numbers:
@@ -110,6 +117,18 @@ def why(name: str) -> None:
         campaign = store.read(campaigns.find, name)
         counts = store.read(funnel.funnel, campaign.id, SystemClock().now())
     console.print(render(campaign.name, running.words_for(campaign), counts))
+
+
+def _trunks(named: list[str], installation: Settings) -> list[str]:
+    """The trunks a campaign goes out by, best first; all of the installation's where none is named."""
+    known = [trunk.name for trunk in installation.trunks]
+    if not known:
+        fail("there is no trunk in fairdial.toml; docs/howto/trunks.md shows one")
+    if unknown := [name for name in named if name not in known]:
+        fail(f"there is no trunk {', '.join(unknown)} in fairdial.toml; there are: {', '.join(known)}")
+    if len(set(named)) != len(named):
+        fail("a trunk is named twice; a campaign tries each one once")
+    return named or known
 
 
 def _move(name: str, event: str) -> None:

@@ -24,14 +24,16 @@ from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
 from dialer.originate import terms_for
+from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
-from dialer.trunks import Trunk
+from dialer.trunks import Trunk, take_first
 from domain.clock import Clock
 from domain.ids import AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
+from pacing.settings import Mode
 from pacing.snapshot import Capacity, FloorSnapshot, Health
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +42,8 @@ CLAIM_AT_ONCE: Final = 40
 """Accounts held at a time; what is not dialed in the same tick is given back."""
 TICK_BUDGET_S: Final = 0.8
 """A tick that takes longer stops placing calls: its decision is about to be stale."""
+SPARE: Final = 2
+"""Accounts claimed beyond those wanted: some may have to wait for a reserved agent, some reach people less often."""
 EMPTY_PAUSE_S: Final = 1.0
 """How long to leave the store alone after it had no account due."""
 
@@ -54,11 +58,11 @@ class Calls(Protocol):
     def start(
         self,
         campaign: Campaign,
-        trunk: Trunk,
         held: Claim,
         reservation: Reservation,
         caller_id: PhoneNumber,
         agent: Agent | None,
+        trunk: Trunk,
     ) -> None: ...
     def blocked(self, held: Claim, refusal: Refusal) -> None: ...
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
@@ -85,6 +89,8 @@ class LoopStatus:
         words: why it dials as it does, or why it does not.
         decision: the last pacing decision, if one was taken.
         live_today, abandoned_today: the count the brake reads.
+        figures: where its pacing stands.
+        reasons: what held its decisions back, most frequent first.
     """
 
     campaign: Campaign
@@ -92,6 +98,13 @@ class LoopStatus:
     decision: PacingDecision | None
     live_today: int
     abandoned_today: int
+    figures: PacingFigures
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def sentences(self) -> str:
+        """The words with the figures behind them."""
+        return explain(self.words, self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +124,18 @@ class LoopTools:
 class CampaignLoop:
     """Dials for one running campaign."""
 
-    def __init__(self, campaign: Campaign, tally: AbandonmentTally, tools: LoopTools, fence: int = 0) -> None:
+    def __init__(
+        self, campaign: Campaign, tally: AbandonmentTally, pacer: CampaignPacer, tools: LoopTools, fence: int = 0
+    ) -> None:
         self.campaign = campaign
         self.tally = tally
+        self.pacer = pacer
         self.fence = fence
         self.words = "starting"
-        self.decision: PacingDecision | None = None
+        self.stale = 0
+        """Decisions given up half-way because they had become too old."""
         self._tools = tools
         self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
-        self._pacing = floor_view.pacing_settings(campaign.settings)
         self._empty_until = 0.0
 
     @property
@@ -127,70 +143,103 @@ class CampaignLoop:
         return self.campaign.id
 
     def status(self) -> LoopStatus:
-        live, abandoned = self.tally.today(self._tools.clock.now())
-        return LoopStatus(self.campaign, self.words, self.decision, live, abandoned)
+        now = self._tools.clock.now()
+        live, abandoned = self.tally.today(now)
+        return LoopStatus(
+            campaign=self.campaign,
+            words=self.words,
+            decision=self.pacer.latest,
+            live_today=live,
+            abandoned_today=abandoned,
+            figures=self.pacer.figures(self.tally.windows(now)),
+            reasons=tuple(self.pacer.most_frequent()),
+        )
 
     def update(self, campaign: Campaign) -> None:
         """Take over changed settings."""
         if campaign != self.campaign:
             self.campaign = campaign
             self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
-            self._pacing = floor_view.pacing_settings(campaign.settings)
+            self.pacer.update(campaign)
+            self.tally.retarget(campaign.settings.target_abandonment)
 
     async def tick(self) -> None:
         """Take one pacing decision and carry it out."""
         tools = self._tools
-        trunk = tools.trunks.get(self.campaign.settings.trunk)
-        if trunk is None:
-            self._say(f"the trunk {self.campaign.settings.trunk} is not in the settings; add it or change the campaign")
+        names = self.campaign.settings.trunks
+        if unknown := [name for name in names if name not in tools.trunks]:
+            self._say(f"not in fairdial.toml: trunk {', '.join(unknown)}; add it there or create the campaign anew")
             return
         if tools.stop_switch.is_pulled():
             self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
             return
-        decision = controller.decide(self._snapshot(trunk))
-        self.decision = decision
-        self._say(decision.words)
+        trunks = [tools.trunks[name] for name in names]
+        decision = self._decide(trunks)
         for attempt in decision.release:
             tools.calls.release(attempt)
         if decision.lines_to_add and tools.clock.monotonic() >= self._empty_until:
             try:
-                await self._add_lines(decision, trunk)
+                await self._add_lines(decision, trunks)
             except StoreError as error:
                 self._say(f"the account store does not work: {error}")
                 _log.error("claiming or reserving failed", campaign=self.id, error=str(error))
 
-    async def _add_lines(self, decision: PacingDecision, trunk: Trunk) -> None:
+    def _decide(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> PacingDecision:
+        """Decide on the floor as it is; about the accounts in `held`, when there are any."""
+        decision = controller.decide(self._snapshot(trunks, held))
+        self.pacer.decided(decision)
+        if all(trunk.trouble for trunk in trunks):
+            self._say(f"no trunk works, calls wait: {'; '.join(trunk.words() for trunk in trunks)}")
+        else:
+            self._say("; ".join([decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
+        return decision
+
+    async def _add_lines(self, decision: PacingDecision, trunks: Sequence[Trunk]) -> None:
         """Claim and dial until the decision is carried out, the accounts are used up or the decision is stale."""
         missing = decision.lines_to_add
+        spare = 0 if decision.reserve else SPARE
         while missing > 0:
-            held = await self._tools.store.write(
-                claiming.claim, self.id, min(missing, CLAIM_AT_ONCE), self._tools.clock.now(), self._tools.engine
+            wanted = min(missing, CLAIM_AT_ONCE)
+            held: Sequence[Claim] = await self._tools.store.write(
+                claiming.claim, self.id, wanted + spare, self._tools.clock.now(), self._tools.engine
             )
             if not held:
                 self._empty_until = self._tools.clock.monotonic() + EMPTY_PAUSE_S
                 self._say("no account is due now")
                 return
-            dialed, kept = await self._dial_all(held, decision, trunk)
+            if decision.mode is Mode.PREDICTIVE:  # once more, about these very accounts and the floor as it is by now
+                decision = self._decide(trunks, held)
+                wanted = missing = min(decision.lines_to_add, CLAIM_AT_ONCE)
+            dialed, kept = await self._dial_all(held, wanted, decision, trunks)
             missing -= dialed
             if kept:
                 await self._tools.store.write(claiming.release, kept)
                 return
 
     async def _dial_all(
-        self, held: Sequence[Claim], decision: PacingDecision, trunk: Trunk
+        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunks: Sequence[Trunk]
     ) -> tuple[int, Sequence[Claim]]:
-        """Dial claims in order; stops at the first that cannot be dialed for a reason that holds for the rest too."""
-        dialed = 0
-        for index, one in enumerate(held):
-            if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
-                return dialed, held[index:]
-            placed = await self._dial(one, trunk, reserve_agent=decision.reserve or one.reserved_agent_only)
-            if placed is Placed.KEPT:
-                return dialed, held[index:]
-            dialed += placed is Placed.DIALED
-        return dialed, ()
+        """Dial up to `wanted` claims in order; returns how many were, and the claims to give back.
 
-    async def _dial(self, held: Claim, trunk: Trunk, *, reserve_agent: bool) -> Placed:
+        Stops at the first claim that cannot be dialed for a reason that holds for the rest too.
+        """
+        dialed = 0
+        kept: list[Claim] = []
+        for index, one in enumerate(held):
+            if dialed >= wanted:
+                return dialed, [*kept, *held[index:]]
+            if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
+                self.stale += 1
+                return dialed, [*kept, *held[index:]]
+            placed = await self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only)
+            if placed is Placed.KEPT and (decision.reserve or not one.reserved_agent_only):
+                return dialed, [*kept, *held[index:]]
+            if placed is Placed.KEPT:
+                kept.append(one)
+            dialed += placed is Placed.DIALED
+        return dialed, kept
+
+    async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
         """Reserve the attempt, durably, and only then start the call."""
         tools, campaign = self._tools, self.campaign  # which may be exchanged while we wait for the store
         settings = campaign.settings
@@ -200,7 +249,8 @@ class CampaignLoop:
         agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
         if reserve_agent and agent is None:
             return Placed.KEPT
-        if not trunk.take(tools.clock.monotonic()):
+        trunk = take_first(trunks, tools.clock.monotonic())
+        if trunk is None:
             tools.floor.release(attempt)
             return Placed.KEPT
         caller_id = next(self._caller_ids)
@@ -229,7 +279,15 @@ class CampaignLoop:
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
             return Placed.MOVED
-        tools.calls.start(campaign, trunk, held, answer, caller_id, agent)
+        self.pacer.dialed(
+            attempt,
+            tools.clock.monotonic(),
+            held,
+            tools.clock.now(),
+            route=trunk.limits.name,
+            agent=None if agent is None else agent.id,
+        )
+        tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
 
     def _refused(self, refusal: Refusal) -> Placed:
@@ -244,15 +302,15 @@ class CampaignLoop:
                 self._say("the next account may only be dialed with an agent reserved for it")
         return Placed.KEPT
 
-    def _snapshot(self, trunk: Trunk) -> FloorSnapshot:
+    def _snapshot(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()
         capacity = Capacity(
-            channels_free=trunk.limits.channels - trunk.in_use,
-            call_tokens=trunk.room(now),
+            channels_free=sum(max(0, t.limits.channels - t.in_use) for t in trunks if not t.trouble),
+            call_tokens=sum(trunk.room(now) for trunk in trunks),
         )
-        return floor_view.snapshot(
+        bare = floor_view.snapshot(
             now,
-            self._pacing,
+            self.pacer.learned.settings,
             self.id,
             tools.floor.snapshot().agents,
             tools.calls.live(),
@@ -260,6 +318,7 @@ class CampaignLoop:
             capacity,
             tools.calls.health(),
         )
+        return self.pacer.complete(bare, held, tools.clock.now())
 
     def _say(self, words: str) -> None:
         self.words = words

@@ -149,8 +149,9 @@ class Chronicle:
                     return
             except StoreError as error:
                 _log.error("cannot be written; tried again", what=write.what, error=str(error))
-            except SQLAlchemyError:
-                _log.exception("refused by the database; not tried again", what=write.what)
+            except SQLAlchemyError as error:
+                # Not its text: databases quote the values they refuse, and these are people's.
+                _log.error("refused by the database; not tried again", what=write.what, error=type(error).__name__)
                 return
             else:
                 return
@@ -172,9 +173,10 @@ class Chronicle:
                 number=finished.number.e164,
                 campaign=made.campaign_name,
                 trunk=order.trunk,
+                failovers=len(record.refused),
                 reserved_at=made.reserved_at,
                 outcome=finished.outcome,
-                sent_at=_or_none(at, record.sent_at),
+                sent_at=_or_none(at, record.refused[0].sent_at if record.refused else record.sent_at),
                 rang_at=_or_none(at, record.rang_at),
                 answered_at=_or_none(at, record.answered_at),
                 verdict_at=_or_none(at, record.judged_at),

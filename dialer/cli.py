@@ -13,10 +13,11 @@ from accounts import campaigns, suppression
 from accounts.importing.load import ImportPlan, load
 from accounts.importing.preview import preview
 from compliance.facts import SuppressionKind
-from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli
+from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli, trunk_cli
 from dialer import settings as settings_file
 from dialer.agent_terminal import agent
 from dialer.asterisk import cli as asterisk_cli
+from dialer.carrier_cli import carrier
 from dialer.command_line import console, fail, opened_store, run_reporting_errors
 from dialer.demo.cli import demo
 from dialer.doctor import doctor
@@ -33,10 +34,12 @@ app = typer.Typer(
 app.add_typer(campaign_cli.app, name="campaign")
 app.add_typer(run_cli.agents_app, name="agents")
 app.add_typer(asterisk_cli.app, name="asterisk")
+app.add_typer(trunk_cli.app, name="trunk")
 app.add_typer(compliance_cli.app, name="compliance")
 app.add_typer(simulate_cli.app, name="simulate")
 app.command()(demo)
 app.command()(run_cli.run)
+app.command()(carrier)
 app.command()(agent)
 app.command()(doctor)
 

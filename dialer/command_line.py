@@ -17,6 +17,7 @@ from dialer import settings as settings_file
 from dialer.ami.errors import AmiError
 from dialer.asterisk.errors import AsteriskError
 from dialer.settings import Settings, SettingsError
+from dialer.shared_state import SharedStateError
 from domain.clock import Clock, SystemClock
 from domain.money import MoneyError
 from domain.phone import PhoneNumberError
@@ -33,6 +34,7 @@ EXPECTED_ERRORS = (
     PhoneNumberError,
     MoneyError,
     DispositionError,
+    SharedStateError,
 )
 """Errors whose message already says what happened and what to do."""
 
@@ -51,12 +53,18 @@ def run_reporting_errors(program: object) -> NoReturn:
     try:
         program()  # type: ignore[operator]  # a Typer application
     except (*EXPECTED_ERRORS, CommandError) as error:
-        errors.print(f"[red]error:[/red] {_plain(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:  # the machine's fault and not ours: a disk, a folder, a port
+        _end(f"{error.filename or 'the system'}: {error.strerror or error}; make room, or check the path and its owner")
     except KeyboardInterrupt:
         errors.print("stopped")
         sys.exit(130)
     sys.exit(0)
+
+
+def _end(message: str) -> NoReturn:
+    errors.print(f"[red]error:[/red] {_plain(message)}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
-from compliance import abandonment, diff, rule_table
+from compliance import abandonment, diff, dnc, rule_table
 from compliance import explain as explaining
 from compliance.cases import BadInput, answer_json, answers, facts_of, instant_text, read_case
 from compliance.facts import CallFacts, FactsError
@@ -235,6 +236,23 @@ def preflight(
     for hour, count in found.next_callable:
         console.print(f"callable from {instant_text(hour)}: {count}")
     console.print(f"held until a person or a new fact: {found.held}; lines that were no case: {refused}")
+
+
+@app.command(name="dnc-build")
+def dnc_build(
+    sources: Annotated[list[Path], typer.Argument(help="Files of the registry, one number a line.")],
+    target: Annotated[Path, typer.Option("--to", help="The list to write; replaced only when all of it is built.")],
+    file_date: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Day the registry issued them.")],
+) -> None:
+    """Build the list of a national do-not-call registry, with a bar of progress."""
+    total = sum(source.stat().st_size for source in sources if source.is_file())
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("reading", total=total or None)
+        try:
+            count = dnc.build(sources, target, file_date.date(), lambda done: bar.update(task, completed=done))
+        except dnc.DncError as error:
+            raise _fail(str(error)) from error
+    typer.echo(f"{target}: {count:,} numbers as of {file_date:%Y-%m-%d}")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from rich.table import Table
 import compliance
 from accounts.errors import StoreError
 from accounts.store import open_store
+from dialer import engine_status
 from dialer import settings as settings_file
 from dialer.asterisk.checks import Check, check_instance
 from dialer.asterisk.errors import AsteriskError
@@ -99,6 +100,9 @@ def _stop_switch(state_dir: Path) -> Check:
 def _trunks(settings: Settings) -> Check:
     if not settings.trunks:
         return Check("trunks", ok=False, advice="none in fairdial.toml; see docs/howto/first-campaign.md")
+    running = engine_status.read(settings.state_dir)
+    if running.is_running() and (trouble := [words for words in running.trunks.values() if words]):
+        return Check("trunks, as the running engine finds them", ok=False, advice="; ".join(trouble))
     live = [trunk.name for trunk in settings.trunks if trunk.live]
     return Check(f"trunks: {len(settings.trunks)}, live: {', '.join(live) or 'none, all on this machine'}", ok=True)
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -25,13 +26,18 @@ from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
-from agent_gateway.floor import CallOrphaned, Disposed, Floor, ReservationLost
-from dialer.call import CallRecord, CallState
+from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, ReservationLost
+from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
-from dialer.floor_view import LiveCall
+from dialer.coordinator import LeaseBoard
+from dialer.failover import OVERLOADED, Failover
+from dialer.floor_view import LiveCall, pacing_settings
+from dialer.link_health import LinkHealth
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
+from dialer.pacer import CampaignPacer
+from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Reconciliation
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
@@ -56,12 +62,17 @@ from pacing.snapshot import Health
 
 _log = structlog.get_logger(__name__)
 
-BEAT_S: Final = 0.25
+BEAT_S: Final = 0.5
 """Longest time between two ticks of a campaign's loop."""
 CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
+KEEP_EVERY_S: Final = 60.0
+"""How often what pacing has learned is written down."""
+GUESSED_ANSWER_P: Final = 0.25
 LEASE: Final = timedelta(seconds=15)
 RECONCILE_AGAIN_S: Final = 1.0
+COUNTS_BY_30_DAYS: Final = "US"
+"""In this country the law counts abandoned calls by 30 days; elsewhere the single day is held as hard."""
 WRITE_AGAIN_S: Final = 1.0
 """Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
 
@@ -109,7 +120,9 @@ class _Live:
     dialed_at: float
     changed_at: float
     reserved_for: AgentId | None
-    state: CallState = CallState.RESERVED
+    record: CallRecord
+    unheard: bool = False
+    """The switch could not be heard for a while during this call: it may have rung without our knowing."""
 
 
 @dataclass(slots=True)
@@ -138,10 +151,13 @@ class Engine:
         journal: Journal,
         people: People,
         name: str = "engine",
+        memory: PacingMemory | None = None,
+        heard_at: Callable[[], float] | None = None,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
         self.name = name
+        self.leases = LeaseBoard(name, clock)
         self._store = store
         self._telephony = telephony
         self._floor = floor
@@ -160,6 +176,10 @@ class Engine:
         self._tasks: asyncio.TaskGroup
         self._draining = False
         self._writes_waiting = 0
+        self._memory = memory or PacingMemory(None)
+        self._health = LinkHealth(clock, heard_at)
+        self._stop_switch = stop_switch
+        self._failover = Failover(store, self._trunks, clock, decide)
         self._writes_failing = 0
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
@@ -169,13 +189,18 @@ class Engine:
 
     async def run(self) -> None:
         """Dial until cancelled. Calls that are up then live on in the switch; the next engine adopts them."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._follow_switch())
-            self._tasks.create_task(self._follow_floor())
-            await self._linked.wait()
-            self._tasks.create_task(self._reconciliation.keep_looking())
-            self._tasks.create_task(self._follow_campaigns())
-            await self._beat()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._follow_switch())
+                self._tasks.create_task(self._follow_floor())
+                await self._linked.wait()
+                self._tasks.create_task(self._reconciliation.keep_looking())
+                self._tasks.create_task(self._follow_campaigns())
+                self._tasks.create_task(self._keep_learned())
+                await self._beat()
+        finally:
+            for campaign, loop in self._loops.items():
+                self._memory.keep_now(campaign, loop.pacer.learned)
 
     async def drain(self) -> None:
         """Stop placing calls, release those that have not been answered, and wait until every call is over."""
@@ -198,19 +223,41 @@ class Engine:
         """No call is alive and nothing waits to be written."""
         return not self._calls and not self._writes_waiting
 
+    @property
+    def draining(self) -> bool:
+        """Whether the engine has been told to place no more calls."""
+        return self._draining
+
+    @property
+    def writes_waiting(self) -> int:
+        """Outcomes that are not written yet; while there is one, no call is placed."""
+        return self._writes_waiting
+
     def status(self) -> dict[CampaignId, LoopStatus]:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._loops.items()}
+
+    def pacer_of(self, campaign: CampaignId) -> CampaignPacer:
+        """The pacing of a running campaign, for looking at."""
+        return self._loops[campaign].pacer
 
     def trunks(self) -> tuple[Trunk, ...]:
         """The trunks calls go out by, with what they carry now."""
         return tuple(self._trunks.values())
 
+    async def _keep_learned(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            for campaign, loop in tuple(self._loops.items()):
+                await self._memory.keep(campaign, loop.pacer.learned)
+
     async def _beat(self) -> None:
         while True:
             if not self._draining:
+                self._health.tick()
                 for loop in tuple(self._loops.values()):
-                    await loop.tick()
+                    if self.leases.held_elsewhere(loop.id) is None:
+                        await loop.tick()
             try:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
@@ -234,10 +281,11 @@ class Engine:
         everyone = await self._store.read(campaign_rows.everyone)
         running = {campaign.id: campaign for campaign in everyone if campaign.status is CampaignStatus.RUNNING}
         for gone in self._loops.keys() - running.keys():
-            del self._loops[gone]
+            over = self._loops.pop(gone)
+            self.leases.not_leased(gone)
+            await self._memory.keep(gone, over.pacer.learned)
         for campaign in running.values():
-            now = self._clock.now()
-            fence = await self._store.write(claiming.take_lease, campaign.id, self.name, now, now + LEASE)
+            fence = await self._lease(campaign.id)
             if fence is None:  # another engine has it
                 self._loops.pop(campaign.id, None)
             elif campaign.id in self._loops and _counts_alike(self._loops[campaign.id].campaign, campaign):
@@ -247,26 +295,57 @@ class Engine:
                 self._loops[campaign.id] = loop
         self._wake.set()
 
+    async def _lease(self, campaign: CampaignId) -> int | None:
+        """The fencing number of this engine's lease; None when another engine has the campaign."""
+        fence, began, now = None, self._clock.monotonic(), self._clock.now()
+        if self.leases.held_elsewhere(campaign) is None:
+            fence = await self._store.write(claiming.take_lease, campaign, self.name, now, now + LEASE)
+        if fence is None:
+            self.leases.not_leased(campaign)
+        else:
+            self.leases.leased(campaign, fence, began + LEASE.total_seconds())
+        return fence
+
     async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
         """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""
-        ended = self._ended[campaign.id]
-        zone, target = campaign.settings.zone, campaign.settings.target_abandonment
+        ended, settings = self._ended[campaign.id], campaign.settings
         since = self._clock.now() - timedelta(days=WINDOW_DAYS)
-        days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, zone)
+        days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, settings.zone)
+        learned = await self._memory.recall(campaign.id, pacing_settings(settings))
         if not ended == self._ended[campaign.id] == self._written[campaign.id]:
             return None
-        return CampaignLoop(campaign, AbandonmentTally(target, zone, days), self._tools, fence)
+        tally = AbandonmentTally(
+            settings.target_abandonment, settings.zone, days, day_binds=settings.country != COUNTS_BY_30_DAYS
+        )
+        pacer = CampaignPacer(campaign, learned)
+        pacer.muster(self._floor.agent(seat.id) for seat in self._floor.snapshot().agents)
+        return CampaignLoop(campaign, tally, pacer, self._tools, fence)
 
     # --- what campaign loops ask ------------------------------------------------------------------------------------
 
     def live(self) -> Sequence[LiveCall]:
         return [
-            LiveCall(attempt, live.campaign.id, live.actor.record, live.dialed_at, live.changed_at, live.reserved_for)
+            LiveCall(
+                attempt,
+                live.campaign.id,
+                live.actor.record,
+                live.dialed_at,
+                live.changed_at,
+                live.reserved_for,
+                "" if live.trunk is None else live.trunk.limits.name,
+                self._answer_p(live.campaign.id, attempt),
+            )
             for attempt, live in self._calls.items()
         ]
 
+    def _answer_p(self, campaign: CampaignId, attempt: AttemptId) -> float:
+        """What the campaign's own pacing thinks of a line; a guess for lines of an earlier run."""
+        loop = self._loops.get(campaign)
+        line = None if loop is None else loop.pacer.learned.lines.get(attempt)
+        return GUESSED_ANSWER_P if line is None else line.answer_p
+
     def health(self) -> Health:
-        return Health(link_up=self.may_dial())
+        return self._health.health(link_up=self.may_dial())
 
     def may_dial(self) -> bool:
         """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end."""
@@ -279,14 +358,14 @@ class Engine:
     def start(
         self,
         campaign: Campaign,
-        trunk: Trunk,
         held: Claim,
         reservation: Reservation,
         caller_id: PhoneNumber,
         agent: Agent | None,
+        trunk: Trunk,
     ) -> None:
         """Place a reserved call and follow it. The trunk's channel was taken by the caller."""
-        order = order_for(campaign.settings, reservation, held.number, caller_id)
+        order = order_for(campaign.settings, reservation, held.number, caller_id, trunk.limits.name)
         self._follow(campaign, order, trunk, None if agent is None else agent.id, adopted=None)
         self.counters.placed += 1
 
@@ -313,10 +392,11 @@ class Engine:
             self._telephony,
             self._floor,
             self._clock,
+            partial(self._reroute, settings.trunks),
             self._call_changed,
         )
         now = self._clock.monotonic()
-        self._calls[order.attempt] = _Live(actor, campaign, order.to, trunk, now, now, agent)
+        self._calls[order.attempt] = _Live(actor, campaign, order.to, trunk, now, now, agent, actor.record)
         self._tasks.create_task(self._live_call(order, campaign, actor, adopted))
 
     async def _live_call(
@@ -326,6 +406,7 @@ class Engine:
         live = self._calls.pop(order.attempt)
         if live.trunk is not None:
             live.trunk.give_back()
+            self._note_overload(live.trunk, record.sip_status, rang=record.rang_at is not None or record.was_ringing)
         outcome = outcome_of(record, ring_limit_reached=record.rang_out)
         self.counters.ended += 1
         self._ended[campaign.id] += 1
@@ -335,11 +416,38 @@ class Engine:
         self._wake.set()
         await self._write_outcome(order.attempt, self._ending(order, record, outcome))
         self._written[campaign.id] += 1
+        order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
             self._recordings.submit(finished)
         self._journal.attempt(finished)
         self._wake.set()
+
+    async def _reroute(
+        self, names: tuple[str, ...], order: Origination, refused: tuple[RefusedInvite, ...]
+    ) -> Origination | None:
+        """Another trunk for a call that was refused early; not when anything says that no call should be placed."""
+        live = self._calls[order.attempt]
+        if live.trunk is None or not self._may_place(live):
+            return None
+        further = await self._failover.next_order(order, refused, names)
+        if further is None:
+            return None
+        trunk = self._trunks[further.trunk]
+        if not self._may_place(live):  # while it was being written down
+            trunk.give_back()
+            return None
+        self._note_overload(live.trunk, refused[-1].sip_status, rang=False)
+        live.trunk.give_back()
+        live.trunk = trunk
+        return further
+
+    def _may_place(self, live: _Live) -> bool:
+        return not (self._draining or live.unheard or not self.link_up or self._stop_switch.is_pulled())
+
+    def _note_overload(self, trunk: Trunk, sip_status: int | None, *, rang: bool) -> None:
+        if sip_status == OVERLOADED and not rang:
+            trunk.overloaded(self._clock.monotonic())
 
     def _ending(self, order: Origination, record: CallRecord, outcome: Outcome) -> Ending:
         recorded = record.joined_at is not None and order.recording is not RecordingMode.OFF
@@ -360,9 +468,9 @@ class Engine:
         )
 
     async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
-        """Write how an attempt ended, as often as it takes; until then no call is placed."""
+        """Write how an attempt ended, as often as it takes; after a failure no call is placed until it is."""
         self._writes_waiting += 1
-        failing = 0
+        failing = False
         try:
             while True:
                 try:
@@ -371,9 +479,9 @@ class Engine:
                     _log.error("an attempt that is not in the ledger has ended", attempt=attempt)
                     return
                 except StoreError as error:
+                    self._writes_failing += not failing
+                    failing = True
                     _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
-                    self._writes_failing += 1 - failing
-                    failing = 1
                     await asyncio.sleep(WRITE_AGAIN_S)
                 else:
                     return
@@ -383,9 +491,14 @@ class Engine:
 
     def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
         live = self._calls.get(attempt)
-        if live is not None and live.state is not record.state:
-            live.state = record.state
-            live.changed_at = self._clock.monotonic()
+        if live is None:
+            return
+        before, live.record = live.record, record
+        now = self._clock.monotonic()
+        if (loop := self._loops.get(live.campaign.id)) is not None:
+            loop.pacer.call_changed(attempt, before, record, now)
+        if before.state is not record.state:
+            live.changed_at = now
             self._wake.set()
 
     def _calendar(self, monotonic: float | None) -> datetime | None:
@@ -397,6 +510,7 @@ class Engine:
 
     async def _follow_switch(self) -> None:
         async for event in self._telephony.events():
+            self._health.handled(event.at)
             self._floor.on_switch(event)
             self._route(event)
 
@@ -408,6 +522,8 @@ class Engine:
             case LinkDown(reason=reason):
                 self._linked_since = None
                 self.link_up = False
+                for live in self._calls.values():
+                    live.unheard = True
                 _log.warning("the switch cannot be reached; no call is placed", reason=reason)
             case InboundBegan(channel=channel):
                 self._inbound[channel] = event
@@ -434,6 +550,9 @@ class Engine:
             match await queue.get():
                 case Disposed() as disposed:
                     self._people.disposed(disposed)
+                case AgentChanged(after=changed):
+                    for loop in self._loops.values():
+                        loop.pacer.agent_changed(changed)
                 case CallOrphaned(attempt, agent) | ReservationLost(attempt, agent):
                     if attempt in self._calls:
                         self._calls[attempt].actor.tell(AgentGone(agent))
@@ -463,7 +582,7 @@ class Engine:
 
     def adopt(self, made: Made, campaign: Campaign) -> CallActor:
         """Follow a call that an earlier run placed; where it stands, the caller tells."""
-        order = order_for(campaign.settings, Reservation(made.attempt, ()), made.number, made.caller_id)
+        order = order_for(campaign.settings, Reservation(made.attempt, ()), made.number, made.caller_id, made.trunk)
         trunk = self._trunks.get(made.trunk)
         if trunk is not None:
             trunk.in_use += 1

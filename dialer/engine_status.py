@@ -28,6 +28,8 @@ class EngineStatus:
         words: per campaign id, what its loop does.
         calls: live calls by state.
         agents: agents by state.
+        trunks: what a person should know of each; empty where all is well.
+        trouble: what hampers the engine without stopping it, in words; empty when nothing does.
     """
 
     written_at: str | None = None
@@ -35,6 +37,8 @@ class EngineStatus:
     words: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     agents: Mapping[str, int] = field(default_factory=dict)
+    trunks: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
     def is_running(self) -> bool:
         if self.written_at is None:
@@ -47,7 +51,8 @@ class EngineStatus:
             return "no engine is running; start one with `dialer run`"
         if not self.link_up:
             return "the engine has no connection to Asterisk; see `dialer doctor`"
-        return self.words.get(str(campaign.id), f"the engine leaves it alone: it is {campaign.status.value}")
+        words = self.words.get(str(campaign.id), f"the engine leaves it alone: it is {campaign.status.value}")
+        return f"{words} ({self.trouble})" if self.trouble else words
 
 
 def read(state_dir: Path) -> EngineStatus:
@@ -62,6 +67,6 @@ def write(state_dir: Path, status: EngineStatus) -> None:
     """Replace the file at once, so that no reader sees half of it."""
     target = state_dir / NAME
     part = target.with_suffix(".part")
+    part.touch(mode=0o600)
     part.write_text(json.dumps(asdict(status)), encoding="utf-8")
-    part.chmod(0o600)
     part.replace(target)

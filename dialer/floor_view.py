@@ -33,6 +33,8 @@ class LiveCall:
     Attributes:
         changed_at: when its state last changed.
         reserved_for: the agent held for it before it was placed.
+        route: the trunk it went out by; empty when an earlier engine placed it.
+        answer_p: chance that a person answers, as of when it was dialed.
     """
 
     attempt: AttemptId
@@ -41,6 +43,8 @@ class LiveCall:
     dialed_at: float
     changed_at: float
     reserved_for: AgentId | None
+    route: str
+    answer_p: float
 
 
 def pacing_settings(settings: CampaignSettings) -> PacingSettings:
@@ -51,6 +55,7 @@ def pacing_settings(settings: CampaignSettings) -> PacingSettings:
         ratio=settings.ratio,
         target=settings.target_abandonment,
         grace_s=settings.connect_within_s,
+        release_ringing=settings.release_ringing,
         required_skills=frozenset(settings.skills),
     )
 
@@ -83,7 +88,8 @@ def snapshot(
             stage=_STAGES[call.record.state],
             dialed_at=call.dialed_at,
             since=call.changed_at,
-            answer_p=0.25,
+            answer_p=call.answer_p,
+            route=call.route,
             reserved_for=call.reserved_for,
             ours=call.campaign == campaign,
         )

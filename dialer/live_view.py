@@ -61,6 +61,12 @@ class CampaignView:
         live: live answers of the day, abandoned ones included.
         abandoned: abandoned calls of the day.
         target: highest share of live answers that may be abandoned.
+        theta: accepted chance that a new line's person meets no agent; None outside predictive.
+        q: that chance for the line last considered.
+        answer_p: share of new dials expected to reach a person.
+        calls_left: further calls that may be abandoned before the brake.
+        brake: the window whose budget is used up; empty while none is.
+        alarm: what is wrong with the forecast, in words; empty when nothing is.
     """
 
     name: str
@@ -69,6 +75,12 @@ class CampaignView:
     live: int
     abandoned: int
     target: float
+    theta: float | None = None
+    q: float | None = None
+    answer_p: float | None = None
+    calls_left: int | None = None
+    brake: str = ""
+    alarm: str = ""
 
     @property
     def abandonment(self) -> float | None:
@@ -78,11 +90,12 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class TrunkView:
-    """One trunk: channels in use, and how many there are."""
+    """One trunk: channels in use, how many there are, and what is wrong with it (empty when nothing)."""
 
     name: str
     in_use: int
     channels: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +254,27 @@ def _campaigns(snapshot: LiveSnapshot) -> RenderableType:
             f"{campaign.target:.1%}",
         )
     why = [
-        Text.assemble(
-            (f"{printable(campaign.name)}: ", "dim"), printable(campaign.why), no_wrap=True, overflow="ellipsis"
-        )
+        Text.assemble((f"{printable(campaign.name)}: ", "dim"), line, no_wrap=True, overflow="ellipsis")
         for campaign in snapshot.campaigns
+        for line in (printable(campaign.why), _pacing(campaign))
+        if line
     ]
     return Group(table, *why)
+
+
+def _pacing(campaign: CampaignView) -> Text:
+    """The figures behind a predictive campaign's decisions; nothing for others, and an alarm for any."""
+    parts = []
+    if campaign.theta is not None:
+        q = "" if campaign.q is None else f", last line {campaign.q:.1%}"
+        answers = "" if campaign.answer_p is None else f"; {campaign.answer_p:.0%} of dials reach a person"
+        left = "" if campaign.calls_left is None else f"; {campaign.calls_left} abandoned left"
+        parts.append(Text(f"no agent accepted {campaign.theta:.1%}{q}{answers}{left}"))
+    if campaign.brake:
+        parts.append(Text(f"BRAKE: budget of {campaign.brake} used up, one line per ready agent", style="bold yellow"))
+    if campaign.alarm:
+        parts.append(Text(campaign.alarm, style="bold red"))
+    return Text("; ").join(parts)
 
 
 def _abandonment(campaign: CampaignView) -> Text:
@@ -288,6 +316,8 @@ def _machinery(snapshot: LiveSnapshot) -> Table:
             printable(f"trunk {trunk.name}"),
             Text(f"{trunk.in_use} of {trunk.channels} channels", style="yellow" if full else ""),
         )
+        if trunk.trouble:
+            table.add_row("", printable(trunk.trouble), style="bold red")
     table.add_row("recordings", Text(f"{snapshot.recordings_waiting} to finish"))
     if snapshot.recordings_kept:
         table.add_row("", Text(f"{snapshot.recordings_kept} cannot be stored: see the log", style="bold red"))

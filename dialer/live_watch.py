@@ -6,6 +6,7 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry
 
+from accounts.model import Mode
 from agent_gateway.floor import Floor
 from dialer.campaign_loop import LoopStatus
 from dialer.engine import Engine
@@ -50,7 +51,8 @@ class LiveWatch:
             link_up=engine.link_up,
             lag_ms=self._lag.mean_ms(),
             trunks=tuple(
-                TrunkView(trunk.limits.name, trunk.in_use, trunk.limits.channels) for trunk in engine.trunks()
+                TrunkView(trunk.limits.name, trunk.in_use, trunk.limits.channels, trunk.words())
+                for trunk in engine.trunks()
             ),
             recordings_waiting=capture.waiting,
             recordings_kept=len(capture.kept),
@@ -59,6 +61,7 @@ class LiveWatch:
 
 def campaign_view(status: LoopStatus) -> CampaignView:
     """A loop's status as it is shown."""
+    figures, predictive = status.figures, status.campaign.settings.mode is Mode.PREDICTIVE
     return CampaignView(
         name=status.campaign.name,
         mode=status.campaign.settings.mode.value,
@@ -66,6 +69,12 @@ def campaign_view(status: LoopStatus) -> CampaignView:
         live=status.live_today,
         abandoned=status.abandoned_today,
         target=status.campaign.settings.target_abandonment,
+        theta=figures.theta if predictive else None,
+        q=figures.q,
+        answer_p=figures.answer_p,
+        calls_left=figures.calls_left,
+        brake=figures.brake,
+        alarm="FORECAST BROKEN: accepted chance halved" if figures.broken else "",
     )
 
 

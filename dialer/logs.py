@@ -7,7 +7,9 @@ nothing else may hold personal data.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import MutableMapping
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
@@ -28,10 +30,7 @@ def configure(folder: Path, *, show_personal: bool = False, to_terminal: bool = 
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "dialer.jsonl"
-    file.touch(mode=0o600)
-    handlers: list[logging.Handler] = [
-        RotatingFileHandler(file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True)
-    ]
+    handlers: list[logging.Handler] = [_PrivateFile(file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")]
     if to_terminal:
         handlers.append(logging.StreamHandler())
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
@@ -49,6 +48,14 @@ def configure(folder: Path, *, show_personal: bool = False, to_terminal: bool = 
         cache_logger_on_first_use=False,
     )
     return file
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Every file it makes, after a rotation too, is its owner's only."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding, write_through=True)
 
 
 def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -18,7 +18,7 @@ MIN_RING_S: Final = 15.0
 
 
 def order_for(
-    settings: CampaignSettings, reservation: Reservation, to: PhoneNumber, caller_id: PhoneNumber
+    settings: CampaignSettings, reservation: Reservation, to: PhoneNumber, caller_id: PhoneNumber, trunk: str
 ) -> Origination:
     """The order for one attempt.
 
@@ -31,7 +31,7 @@ def order_for(
         attempt=reservation.attempt,
         to=to,
         caller_id=caller_id,
-        trunk=settings.trunk,
+        trunk=trunk,
         detect_machine=settings.detect_machine,
         connect_within_s=settings.connect_within_s,
         treatment=treatment,

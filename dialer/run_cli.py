@@ -28,6 +28,7 @@ from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 from domain.ids import AgentId
 from domain.phone import PhoneNumber
+from web import operations
 
 agents_app = typer.Typer(help="Agents: enrol them, list them.", no_args_is_help=True)
 CALLER_ID_DAILY_CAP = 400
@@ -41,8 +42,8 @@ def run(
     settings = settings_file.load()
     if not settings.trunks:
         fail("there is no trunk in fairdial.toml; docs/howto/first-campaign.md shows one, `dialer demo` needs none")
+    _write_people(settings, as_engine=True)
     log = logs.configure(settings.state_dir / "log")
-    _write_people(settings)
     console.print(f"Logs: {log}", highlight=False)
     asyncio.run(_run(settings, quiet=quiet, drain=drain))
 
@@ -66,13 +67,20 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         countries=frozenset(settings.allowed_countries),
         clock=clock,
         live_trunks=frozenset(trunk.name for trunk in settings.trunks if trunk.live),
+        name=settings.engine_name,
+        redis=settings.redis.url,
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(parts) as app:
+    try:
+        listener = operations.listen(settings.web.host, settings.web.port)
+    except operations.AddressTakenError as error:
+        fail(str(error))
+    async with running(parts) as app, operations.serving(app, listener) as web_address:
         console.print(f"Engine running; agents connect to ws://{settings.gateway.host}:{app.gateway_port}")
+        console.print(f"Health, readiness and metrics: {web_address}", highlight=False)
         view = asyncio.create_task(
             asyncio.sleep(0)
             if quiet
@@ -90,10 +98,16 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
     console.print("Stopped. Asterisk keeps running; `dialer asterisk stop` ends it.")
 
 
-def _write_people(settings: Settings) -> None:
-    """Make the settings' agents and owned numbers known to the store."""
+def _write_people(settings: Settings, *, as_engine: bool = False) -> None:
+    """Make the settings' agents and owned numbers known to the store.
+
+    Raises:
+        SecondEngineError: `as_engine`, and an engine works on it already.
+    """
     store = open_store(settings.database_url, SystemClock().now())
     try:
+        if as_engine:
+            store.lock_engine()
         for agent in settings.agents:
             row = agent_rows.Agent(AgentId(agent.name), agent.name.title(), frozenset(agent.skills))
             store.write(agent_rows.put_agent, row)

@@ -10,16 +10,21 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from dialer.asterisk.settings import NumberFormat, SessionTimers
 
 CONFIG_VARIABLE: Final = "FAIRDIAL_CONFIG"
 DEFAULT_CONFIG: Final = Path("fairdial.toml")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+
+
+Codec = Literal["ulaw", "alaw", "g722", "opus", "slin"]
 
 
 class SettingsError(Exception):
@@ -45,10 +50,20 @@ class TrunkSettings(_Section):
     port: int = Field(default=5060, ge=1, le=65535)
     username: str = ""
     register_with_carrier: bool = True
+    """Without it the carrier knows our address; a username is then used to answer its challenges."""
     channels: int = Field(default=30, ge=1, le=5000)
     calls_per_second: float = Field(default=5.0, gt=0, le=500)
-    plus: bool = True
-    """Whether the number goes out with its plus sign."""
+    number_format: NumberFormat = NumberFormat.E164
+    """How the carrier wants numbers: e164 (+15550100), digits (15550100) or national (5550100)."""
+    prefix: str = Field(default="", pattern=r"^[0-9]{0,8}$")
+    """Digits before the called number."""
+    codecs: tuple[Codec, ...] = Field(default=("ulaw", "alaw"), min_length=1)
+    """Best first."""
+    qualify_s: int = Field(default=30, ge=0, le=3600)
+    """Seconds between questions whether the carrier answers; 0 for none."""
+    session_timers: SessionTimers = SessionTimers.NO
+    symmetric_rtp: bool = True
+    """Send media to where the carrier's comes from, whatever it says; right behind most routers."""
     live: bool = False
     """A trunk that reaches real telephones. Everything else must be on loopback."""
     live_confirmed_by: str = ""
@@ -60,6 +75,8 @@ class TrunkSettings(_Section):
             raise ValueError(f"trunk {self.name}: live = true needs live_confirmed_by, the name of a person")
         if not self.live and not _is_loopback(self.host):
             raise ValueError(f"trunk {self.name}: {self.host} is not on this machine; set live = true to call out")
+        if self.register_with_carrier and not self.username:
+            raise ValueError(f"trunk {self.name}: a trunk that registers needs a username")
         return self
 
 
@@ -77,6 +94,18 @@ class GatewaySettings(_Section):
     port: int = Field(default=8765, ge=0, le=65535)
 
 
+class RedisSection(_Section):
+    url: str = ""
+    """Empty: this engine is by itself. Else what all engines on one account store share, as redis://host:6379/0."""
+
+
+class WebSection(_Section):
+    """Where health, readiness and metrics are served. They ask for no password: keep them off open networks."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8780, ge=0, le=65535)
+
+
 class DatabaseSettings(_Section):
     url: str = ""
     """Empty: SQLite in the state directory. Else an SQLAlchemy address, as postgresql+psycopg://user@host/name."""
@@ -91,6 +120,10 @@ class AsteriskSection(_Section):
     """Folder that holds the private root."""
     address: str = "127.0.0.1"
     """Where SIP and media listen; another one only for a trunk or phones beyond this machine."""
+    external_address: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
+    """What carriers are told instead of `address`, behind a router that translates addresses."""
+    local_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    """Networks that are told `address` all the same."""
     sip_port: int = Field(default=5160, ge=1024, le=65535)
     ami_port: int = Field(default=5138, ge=1024, le=65535)
     http_port: int = Field(default=5188, ge=1024, le=65535)
@@ -110,6 +143,10 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     asterisk: AsteriskSection = AsteriskSection()
     gateway: GatewaySettings = GatewaySettings()
+    web: WebSection = WebSection()
+    redis: RedisSection = RedisSection()
+    engine_name: Name = "engine"
+    """The same at each start, and no other engine's on the same account store."""
     trunks: tuple[TrunkSettings, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
     owned_numbers: tuple[E164, ...] = ()
@@ -147,8 +184,12 @@ def load() -> Settings:
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
         raise SettingsError("; ".join(lines)) from None
-    except ValueError as error:  # TOML that cannot be parsed
-        raise SettingsError(f"the settings file cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{named or DEFAULT_CONFIG} is not text in UTF-8; save it as such") from None
+    except ValueError as error:
+        raise SettingsError(f"{named or DEFAULT_CONFIG} is not TOML: {error}; correct it there") from None
+    except OSError as error:
+        raise SettingsError(f"{named or DEFAULT_CONFIG} cannot be read: {error.strerror}; check its owner") from None
 
 
 def _is_loopback(host: str) -> bool:

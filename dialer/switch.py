@@ -23,7 +23,7 @@ from dialer.asterisk.settings import SipTrunk
 from dialer.number_wall import NumberWall, RefusedNumberError
 from dialer.switch_events import SwitchEvents
 from domain.clock import Clock
-from domain.ids import AgentId, AttemptId, LegId, is_call_id
+from domain.ids import AgentId, AttemptId, LegId, channel_of, is_call_id
 from domain.telephony import LinkDown, LinkUp, LiveChannel, Origination, SwitchEvent, TelephonyError, Treatment
 
 _log = structlog.get_logger(__name__)
@@ -84,15 +84,15 @@ class AsteriskSwitch:
             for event in self._translate(item):
                 yield event
 
-    def _end_stuck(self, channel: AttemptId | LegId) -> None:
+    def _end_stuck(self, channel: str) -> None:
         task = asyncio.create_task(self._hang_up_stuck(channel))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _hang_up_stuck(self, channel: AttemptId | LegId) -> None:
+    async def _hang_up_stuck(self, channel: str) -> None:
         _log.info("channel stayed after its far end had gone; hung up", channel=channel)
         try:
-            await self.hang_up(channel)
+            await self._hang_up(channel)
         except TelephonyError as error:
             _log.warning("a stuck channel could not be hung up", channel=channel, error=str(error))
 
@@ -124,8 +124,8 @@ class AsteriskSwitch:
             TelephonyError: refused by the number wall or by Asterisk, not sent, or not answered in time.
         """
         action = self._originate(order)
-        self._translation.expect_attempt(order.attempt)
-        await self._send_expected(action, order.attempt)
+        self._translation.expect_call(action.channel_id)
+        await self._send_expected(action, action.channel_id)
 
     async def join(self, attempt: AttemptId, leg: LegId) -> None:
         """Send the person to the agent's leg; `Joined` follows."""
@@ -143,6 +143,9 @@ class AsteriskSwitch:
     async def hang_up(self, channel: AttemptId | LegId) -> None:
         """End a channel; one already gone is no error."""
         _require_channel(channel)
+        await self._hang_up(self._translation.channel_of(channel))
+
+    async def _hang_up(self, channel: str) -> None:
         try:
             await self._client.send(Hangup(channel))
         except AmiError as error:
@@ -184,24 +187,25 @@ class AsteriskSwitch:
         if order.message:
             _require_word("message", order.message)
         return Originate(
-            channel=f"PJSIP/{trunk.user_part(order.to)}@{trunk.name}",
-            channel_id=order.attempt,
+            channel=f"PJSIP/{trunk.dialed(order.to)}@{trunk.name}",
+            channel_id=channel_of(order.attempt, order.invite),
             context="fd-answered",
             exten="s",
             timeout_ms=_milliseconds(order.setup_timeout_s),
-            caller_id=trunk.user_part(order.caller_id),
+            caller_id=trunk.shown(order.caller_id),
             variables={
+                "FD_ATTEMPT": order.attempt,
                 "FD_AMD": "1" if order.detect_machine else "0",
                 "FD_CONNECT_S": f"{order.connect_within_s:.3f}",
                 "FD_TREATMENT": order.treatment.value,
                 "FD_LATE_S": f"{order.late_agent_s:.3f}",
                 "FD_MESSAGE": order.message,
                 "FD_RECORDING": order.recording.value,
-                "PJSIP_HEADER(add,P-Asserted-Identity)": f"<sip:{trunk.user_part(order.caller_id)}@{trunk.host}>",
+                "PJSIP_HEADER(add,P-Asserted-Identity)": f"<sip:{trunk.shown(order.caller_id)}@{trunk.host}>",
             },
         )
 
-    async def _send_expected(self, action: Action, channel: AttemptId | LegId) -> None:
+    async def _send_expected(self, action: Action, channel: str) -> None:
         """Send an originate under the channel's id, so that its OriginateResponse names the channel."""
         try:
             await self._client.send(action, action_id=channel)
@@ -213,7 +217,7 @@ class AsteriskSwitch:
     async def _redirect(self, attempt: AttemptId, context: str, exten: str) -> None:
         _require_id(attempt)
         with _as_telephony_errors():
-            await self._client.send(Redirect(attempt, context, exten))
+            await self._client.send(Redirect(self._translation.channel_of(attempt), context, exten))
 
 
 def _milliseconds(seconds: float) -> int:

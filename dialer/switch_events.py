@@ -4,6 +4,9 @@ Channels are told apart by their names: `PJSIP/<trunk>-...` is a person (its Uni
 `PJSIP/<agent>-...` an agent's leg. What is kept per channel is little: whether it rang, was answered, and in which
 bridge it is.
 
+A further INVITE of an attempt has a channel id of its own (`domain.ids.channel_of`). In here channels go by their own
+ids; in every event that goes out, and in what `adopt` returns, they go by their attempt's.
+
 An end is never lost. A call for which no channel could be made has no Hangup; its OriginateResponse says `Failure`,
 but so it does for a busy line, before or after the Hangup, for the two take different ways through Asterisk. So a
 failure is noted, and only if no Hangup has come `NO_CHANNEL_AFTER_S` later is it the end (`overdue`).
@@ -12,14 +15,14 @@ failure is noted, and only if no Hangup has come `NO_CHANNEL_AFTER_S` later is i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 
 from dialer.ami.codec import AmiMessage
 from dialer.outcome import NEVER_SENT
-from domain.ids import AgentId, AttemptId, LegId, is_call_id
+from domain.ids import AgentId, AttemptId, LegId, attempt_of, is_call_id
 from domain.outcomes import Verdict
 from domain.phone import PhoneNumber, PhoneNumberError
 from domain.telephony import (
@@ -96,6 +99,7 @@ class SwitchEvents:
         self._inbound: dict[str, bool] = {}
         self._bridges: dict[str, list[str]] = {}
         self._joined: dict[AttemptId, tuple[LegId, str]] = {}
+        self._further: dict[AttemptId, str] = {}
         self._failed: dict[str, float] = {}
         self._leaving: dict[str, float] = {}
         self._gap = True
@@ -103,40 +107,54 @@ class SwitchEvents:
 
     # --- what the switch adapter tells -----------------------------------------------------------------------------
 
-    def expect_attempt(self, attempt: AttemptId) -> None:
+    def expect_call(self, channel: str) -> None:
         """An originate is about to be sent."""
-        self._channels[attempt] = _Channel()
+        self._channels[channel] = _Channel()
+        self._note_further(channel)
+
+    def channel_of(self, attempt: AttemptId | LegId) -> str:
+        """The id of the channel an attempt or a leg has now."""
+        return self._further.get(AttemptId(attempt), attempt)
 
     def expect_leg(self, leg: LegId, agent: AgentId) -> None:
         """An agent is about to be called."""
         self._channels[leg] = _Channel(agent)
 
-    def forget(self, channel: AttemptId | LegId) -> None:
+    def forget(self, channel: str) -> None:
         """The order was not carried out: no event will come."""
-        self._channels.pop(channel, None)
+        self._drop(channel)
+
+    def _note_further(self, channel: str) -> None:
+        if (attempt := attempt_of(channel)) != channel:
+            self._further[attempt] = channel
+
+    def _drop(self, channel: str) -> _Channel | None:
+        if self._further.get(attempt_of(channel)) == channel:
+            del self._further[attempt_of(channel)]
+        return self._channels.pop(channel, None)
 
     @property
     def due_at(self) -> float | None:
         """When `overdue` or `stuck` has something to say, unless a Hangup comes first."""
         return min([*self._failed.values(), *self._leaving.values()], default=None)
 
-    def stuck(self, now: float) -> list[AttemptId | LegId]:
+    def stuck(self, now: float) -> list[str]:
         """Channels whose far end has gone and that are still there: they have to be hung up. Each is named once."""
         late = [name for name, due in self._leaving.items() if due <= now]
         for name in late:
             del self._leaving[name]
-        return [AttemptId(name) for name in late]
+        return late
 
     def overdue(self, now: float) -> list[SwitchEvent]:
         """The ends of orders that failed without ever having a channel."""
         ends: list[SwitchEvent] = []
         for name in [name for name, due in self._failed.items() if due <= now]:
             del self._failed[name]
-            channel = self._channels.pop(name, None)
+            channel = self._drop(name)
             if channel is not None and channel.agent is not None:
                 ends.append(LegEnded(LegId(name), channel.agent, now, NEVER_SENT))
             elif channel is not None:
-                ends.append(Ended(AttemptId(name), now, NEVER_SENT, None, was_ringing=False))
+                ends.append(Ended(attempt_of(name), now, NEVER_SENT, None, was_ringing=False))
         return ends
 
     def link_lost(self) -> None:
@@ -163,6 +181,7 @@ class SwitchEvents:
         self._joined.clear()
         present = {item.text("Uniqueid") for item in listed}
         self._channels = {n: c for n, c in self._channels.items() if n in present or not c.exists}
+        self._further = {a: n for a, n in self._further.items() if n in self._channels}
         self._inbound = {channel: opted for channel, opted in self._inbound.items() if channel in present}
         for item in listed:
             unique, bridge = item.text("Uniqueid"), item.text("BridgeId")
@@ -179,11 +198,12 @@ class SwitchEvents:
         unique, endpoint = item.text("Uniqueid"), _endpoint(item)
         if not endpoint:
             return None
+        other = _other(unique, bridges.get(item.text("BridgeId"), []))
         return LiveChannel(
-            id=unique,
+            id=attempt_of(unique),
             agent=None if endpoint in self._trunks else AgentId(endpoint),
             answered=item.text("ChannelStateDesc") == "Up",
-            joined_with=_other(unique, bridges.get(item.text("BridgeId"), [])),
+            joined_with=None if other is None else attempt_of(other),
         )
 
     def _known(self, unique: str, message: AmiMessage, prefix: str = "") -> _Channel | None:
@@ -195,12 +215,16 @@ class SwitchEvents:
                 return None
             channel = _Channel(None if endpoint in self._trunks else AgentId(endpoint))
             self._channels[unique] = channel
+            self._note_further(unique)
         return channel
 
     # --- Asterisk's events -----------------------------------------------------------------------------------------
 
     def take(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
         """What one event of Asterisk means; often nothing."""
+        return [_under_attempt(event) for event in self._take(message, at)]
+
+    def _take(self, message: AmiMessage, at: float) -> list[SwitchEvent]:
         match message.event_name:
             case "DialState":
                 return self._dial_state(message, at)
@@ -264,21 +288,24 @@ class SwitchEvents:
         if word == _HUNG_UP_WHILE_LISTENING:
             return []
         if word not in _VERDICTS:
-            self._anomaly("machine detection said a word we do not know; taken as uncertain", word=word)
+            _log.warning("machine detection said a word we do not know; taken as uncertain", word=word)
+            self.anomalies += 1
         return [Judged(attempt, at, _VERDICTS.get(word, Verdict.UNCERTAIN), "off" if word == "OFF" else cause)]
 
     def _treatment(self, attempt: AttemptId, message: AmiMessage, at: float) -> list[SwitchEvent]:
         word = message.text("Treatment")
         if word not in set(Treatment):
             # The person is being treated, whatever the dialplan calls it; the end of the line is the plainest of them.
-            self._anomaly("the dialplan named a treatment we do not know", word=word)
+            _log.warning("the dialplan named a treatment we do not know", word=word)
+            self.anomalies += 1
             return [Treated(attempt, at, Treatment.HANGUP)]
         return [Treated(attempt, at, Treatment(word))]
 
     def _inbound_began(self, unique: str, message: AmiMessage, at: float) -> list[SwitchEvent]:
         called = _number(message.text("Called"))
         if called is None:
-            self._anomaly("a call came in for something that is no number")
+            _log.warning("a call came in for something that is no number")
+            self.anomalies += 1
             return []
         self._inbound[unique] = False
         return [InboundBegan(unique, at, called, _number(message.text("Caller")))]
@@ -331,13 +358,13 @@ class SwitchEvents:
         channel = self._known(unique, message)
         if channel is None:
             return parted
-        del self._channels[unique]
+        self._drop(unique)
         self._failed.pop(unique, None)
         if channel.agent is not None:
             return [*parted, LegEnded(LegId(unique), channel.agent, at, cause)]
         rang = bool(channel.rang) and not channel.answered
         ringing = rang or message.text("ChannelStateDesc") == "Ringing"
-        sip_status = _sip_status(message.text("TechCause"))
+        sip_status = status_in(message.text("TechCause"))
         return [*parted, Ended(AttemptId(unique), at, cause, sip_status, was_ringing=ringing)]
 
     def _originate_response(self, message: AmiMessage, at: float) -> None:
@@ -345,9 +372,17 @@ class SwitchEvents:
         if message.text("Response") == "Failure" and channel is not None and not channel.exists:
             self._failed[message.reply_to] = at + NO_CHANNEL_AFTER_S
 
-    def _anomaly(self, text: str, **fields: str) -> None:
-        self.anomalies += 1
-        _log.warning(text, **fields)
+
+def _under_attempt(event: SwitchEvent) -> SwitchEvent:
+    """The same event under its attempt's id, where the channel's is that of a further INVITE."""
+    match event:
+        case Rang() | Answered() | Judged() | Treated() | Joined() | Parted() | Ended():
+            attempt = attempt_of(event.attempt)
+            return event if attempt == event.attempt else replace(event, attempt=attempt)
+        case KeyPressed(source=source) if attempt_of(source) != source:
+            return replace(event, source=attempt_of(source))
+        case _:
+            return event
 
 
 def _bridges(listed: Sequence[AmiMessage]) -> dict[str, list[str]]:
@@ -380,7 +415,7 @@ def _integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
-def _sip_status(tech_cause: str) -> int | None:
+def status_in(tech_cause: str) -> int | None:
     """The SIP status in Hangup's TechCause: `486`, or `SIP 486 Busy Here`."""
     status = next((n for word in tech_cause.split() if (n := _integer(word)) is not None), None)
     return status if status is not None and 300 <= status <= 699 else None

@@ -26,6 +26,11 @@ DebtId = NewType("DebtId", int)
 PhoneId = NewType("PhoneId", int)
 
 _HEX32: Final = re.compile(r"[0-9a-f]{32}")
+_FURTHER: Final = "cdef"
+"""Version digits that no UUID has; in a channel's id they say which further INVITE of its attempt it is."""
+MAX_INVITES: Final = 1 + len(_FURTHER)
+"""INVITEs that one attempt may have, the first included."""
+_VERSION_AT, _VARIANT_AT, _VARIANTS = 12, 16, "89ab"
 
 
 def is_call_id(text: str) -> bool:
@@ -43,6 +48,31 @@ def _uuid7(now: datetime) -> str:
 def new_attempt_id(now: datetime) -> AttemptId:
     """A fresh attempt id; ids sort by the instant they were made."""
     return AttemptId(_uuid7(now))
+
+
+def channel_of(attempt: AttemptId, invite: int) -> str:
+    """The id of the channel of an attempt's INVITE.
+
+    The first one's is the attempt's own. That of a further one, sent over another trunk after the first was refused,
+    differs in the version digit alone, so that after a crash the channel still says whose it is.
+
+    Args:
+        invite: 0 for the first, below MAX_INVITES.
+
+    Raises:
+        ValueError: the attempt's id is not one of `new_attempt_id`, or there may not be so many INVITEs.
+    """
+    if invite == 0:
+        return attempt
+    if not 0 < invite < MAX_INVITES or not is_call_id(attempt) or attempt[_VARIANT_AT] not in _VARIANTS:
+        raise ValueError(f"no channel id for INVITE {invite} of this attempt")
+    return attempt[:_VERSION_AT] + _FURTHER[invite - 1] + attempt[_VERSION_AT + 1 :]
+
+
+def attempt_of(channel: str) -> AttemptId:
+    """The attempt whose INVITE made a channel; the id itself where it is that of a first INVITE, or no such id."""
+    further = is_call_id(channel) and channel[_VERSION_AT] in _FURTHER and channel[_VARIANT_AT] in _VARIANTS
+    return AttemptId(channel[:_VERSION_AT] + "7" + channel[_VERSION_AT + 1 :] if further else channel)
 
 
 def new_leg_id(now: datetime) -> LegId:

@@ -43,7 +43,7 @@ class Origination:
     """One call to place.
 
     Attributes:
-        attempt: becomes the channel's id; everything that happens to the call is reported under it.
+        attempt: becomes the id of the first channel; everything that happens to the call is reported under it.
         to: the number to call.
         caller_id: an owned number, shown to the called person and asserted to the trunk.
         trunk: name of the trunk in settings.
@@ -55,6 +55,8 @@ class Origination:
         message: name of the message `MESSAGE` plays; letters, digits and dashes.
         recording: how the bridged part is recorded.
         setup_timeout_s: hard limit on post-dial delay and ringing together, kept by the switch even without the engine.
+        invite: which INVITE of the attempt this is: 0 the first, more after a trunk refused it before any ringing. The
+            channel of a later one has an id of its own, `domain.ids.channel_of`.
     """
 
     attempt: AttemptId
@@ -68,6 +70,7 @@ class Origination:
     message: str
     recording: RecordingMode
     setup_timeout_s: float
+    invite: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,10 @@ class AnswerModel:
     def learn(self, facts: AccountFacts, *, person: bool) -> None:
         """One dial to such an account is over."""
         surprise = float(person) - self.chance(facts)
-        for name in facts.classes():
+        classes = facts.classes()
+        step = _STEP / len(classes)  # all of them move at once, and together no more than the surprise warrants
+        for name in classes:
             moved = self.moved.get(name, 1.0) + surprise * surprise
             weight = self.weights.get(name, 0.0)
             self.moved[name] = moved
-            self.weights[name] = weight * (1.0 - _SHRINK) + _STEP * surprise / math.sqrt(moved)
+            self.weights[name] = weight * (1.0 - _SHRINK) + step * surprise / math.sqrt(moved)

@@ -37,7 +37,7 @@ HEADROOM_FULL: Final = 3.0
 HEADROOM_SHIFT: Final = 0.15
 LEAST_SHARE: Final = 0.02
 RATE_HALF_LIFE_S: Final = 1800.0
-LEAST_REMAINING: Final = 100.0
+LEAST_REMAINING: Final = 40.0
 _LARGE_TEAMS: Final = ((100, 1.0), (300, 2.0 / 3.0), (500, 1.0 / 3.0))
 """Agents, and the share of the target worth spending: above 500 agents the rest buys next to nothing."""
 

@@ -2,7 +2,7 @@
 
 Each answered line was dialed with a predicted chance q. Lines dialed later may be answered first, so on a working floor
 one to two times as many are abandoned as were predicted. Three times as many, or a third, means that the forecast is
-broken; theta is then halved until it is right again.
+broken; when it is too rosy, theta is halved until it is right again.
 """
 
 from __future__ import annotations

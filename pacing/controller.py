@@ -46,10 +46,18 @@ class Wish:
 
 
 def decide(snapshot: FloorSnapshot) -> PacingDecision:
-    """Decide how many lines to add and which to release, from the snapshot alone."""
+    """Decide how many lines to add and which to release, from the snapshot alone. Never raises."""
     distrust = _distrust(snapshot)
     if distrust is not None:
         return _nothing(snapshot, distrust)
+    try:
+        return _decide(snapshot)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        words = f"the snapshot cannot be worked out ({type(error).__name__}): a figure in it cannot be"
+        return _nothing(snapshot, Cap(CapCode.BAD_SNAPSHOT, 0, words))
+
+
+def _decide(snapshot: FloorSnapshot) -> PacingDecision:
     staff = muster(snapshot)
     if staff.due == 0:
         return _nothing(snapshot, Cap(CapCode.NO_AGENT, 0, "no agent is signed in and due back for a call"))

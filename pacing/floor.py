@@ -8,6 +8,7 @@ counted (`ignored`): a pacing loop never ends over one.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -38,6 +39,9 @@ _FIRST_REBUILD_S: Final = 15.0
 _COLD_DIALS: Final = 300
 _COLD_THETA: Final = 2.0 / 3.0
 """Until this many dials are known, theta is at most this share of the target."""
+_STUCK_S: Final = 90.0
+"""A dial without an outcome for so long no longer keeps later ones from being counted."""
+_ALARM_ANSWERS: Final = 50
 _ORDER: Final = {LineStage.DIALING: 0, LineStage.RINGING: 1, LineStage.ANSWERED: 2, LineStage.WAITING: 3}
 _ON_CALL: Final = frozenset({AgentState.TALKING, AgentState.HOLD})
 
@@ -62,6 +66,11 @@ class Pacer:
     """The chances that accounts of lines still without an outcome came with."""
     facts: dict[AttemptId, AccountFacts] = field(default_factory=dict)
     """What was known of the accounts of these lines."""
+    order: deque[tuple[AttemptId, float]] = field(default_factory=deque)
+    outcomes: dict[AttemptId, bool] = field(default_factory=dict)
+    """Dials in the order in which they were made, and outcomes that wait for an earlier dial's."""
+    recent: deque[list[float]] = field(default_factory=deque)
+    """Minute, live answers and abandoned ones of the last quarter of an hour."""
     ignored: int = 0
     """Events that came twice, out of order or about something unknown."""
     heard_at: float = -math.inf
@@ -157,6 +166,7 @@ class Pacer:
             self.ignored += 1
             return
         self.dials += 1
+        self.order.append((attempt, now))
         if q is not None and reserved_for is None:
             self.predicted[attempt] = q
         answers = self.experience.answers
@@ -211,9 +221,6 @@ class Pacer:
         line = self._drop(attempt, now)
         if line is None or line.stage is LineStage.WAITING:
             return
-        if released:
-            self.told.pop(attempt, None)
-            self.facts.pop(attempt, None)
         self.over += 1
         if not released:
             self._outcome(attempt, now, person=False)
@@ -224,7 +231,7 @@ class Pacer:
         """Forget every line that the switch no longer has."""
         keep = set(live)
         self.lines = {attempt: line for attempt, line in self.lines.items() if attempt in keep}
-        for notes in (self.told, self.facts, self.predicted):
+        for notes in (self.told, self.facts, self.predicted, self.outcomes):
             for attempt in notes.keys() - keep:
                 del notes[attempt]
 
@@ -236,6 +243,7 @@ class Pacer:
         self.over += 1
         self.live += 1
         self.lost += abandoned
+        self._count_recent(now, abandoned=abandoned)
         if q is not None:
             self.calibration.answered(q, abandoned=abandoned)
         if line.stage is not LineStage.WAITING:
@@ -246,11 +254,42 @@ class Pacer:
             rings.person(answered_at - line.dialed_at, needed_at - answered_at)
         self.budget.answered(abandoned=abandoned, tallies=self.tallies, agents=len(self.agents), now=now)
 
+    def _count_recent(self, now: float, *, abandoned: bool) -> None:
+        minute = now // 60.0
+        if not self.recent or self.recent[-1][0] != minute:
+            self.recent.append([minute, 0.0, 0.0])
+        self.recent[-1][1] += 1.0
+        self.recent[-1][2] += abandoned
+
+    def _alarm(self, now: float) -> tuple[WindowTally, ...]:
+        """A window that binds when the last quarter of an hour surely abandoned more than twice the target."""
+        while self.recent and self.recent[0][0] < now // 60.0 - 14.0:
+            self.recent.popleft()
+        answered, abandoned = sum(one[1] for one in self.recent), sum(one[2] for one in self.recent)
+        twice = 2.0 * self.settings.target
+        sure = abandoned - twice * answered > 1.64 * math.sqrt(twice * (1.0 - twice) * answered)
+        if answered < _ALARM_ANSWERS or not sure:
+            return ()
+        return (WindowTally("last 15 minutes", twice, int(answered), int(abandoned)),)
+
     def _outcome(self, attempt: AttemptId, now: float, *, person: bool) -> None:
-        self.experience.answers.outcome(person, now, self.told.pop(attempt, None))
-        facts = self.facts.pop(attempt, None)
-        if facts is not None:
-            self.experience.accounts.learn(facts, person=person)
+        """Note how a dial came out, and count outcomes in the order of dialing.
+
+        Persons answer sooner than the others ring out: counted as they come, the first outcomes of a burst would all
+        be persons and the last none.
+        """
+        self.outcomes[attempt] = person
+        while self.order:
+            first, dialed_at = self.order[0]
+            if first not in self.outcomes and first in self.lines and now - dialed_at < _STUCK_S:
+                break
+            self.order.popleft()
+            told, facts, came = self.told.pop(first, None), self.facts.pop(first, None), self.outcomes.pop(first, None)
+            if came is None:
+                continue
+            self.experience.answers.outcome(came, now, told)
+            if facts is not None:
+                self.experience.accounts.learn(facts, person=came)
 
     def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
         self.heard_at = max(self.heard_at, now)
@@ -326,10 +365,12 @@ class Pacer:
         cold = answers.seen < _COLD_DIALS
         theta = self.budget.theta(snapshot.tallies, len(self.agents))
         theta = min(theta, _COLD_THETA * self.settings.target) if cold else theta
-        theta = theta / 2 if self.calibration.broken() else theta
+        rosy = self.calibration.broken() and (self.calibration.ratio() or 0.0) > 1.0
+        theta = theta / 2 if rosy else theta
         candidates = tuple(replace(one, answer_p=answers.calibrated(one.answer_p)) for one in snapshot.candidates)
         return replace(
             snapshot,
+            tallies=(*snapshot.tallies, *self._alarm(snapshot.now)),
             theta=theta,
             forecast=self.forecast,
             candidates=candidates,

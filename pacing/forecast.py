@@ -79,9 +79,9 @@ class Forecast:
 
 def elapsed_bin(elapsed: float) -> int:
     """Row of `talk_busy` and `wrap_busy` for an elapsed time in seconds."""
-    if elapsed < _FINE:
+    if not elapsed >= _FINE:
         return int(elapsed) if elapsed > 0.0 else 0
-    return min(_FINE + int(math.log(elapsed / _FINE) / _GROWTH), ELAPSED_BINS - 1)
+    return int(min(_FINE + math.log(elapsed / _FINE) / _GROWTH, ELAPSED_BINS - 1))
 
 
 def elapsed_bins(elapsed: Floats) -> Ints:

@@ -193,7 +193,7 @@ def _fill_run(
 
     q never falls when a line is added, so the count is found by doubling and halving; each step adds to a copy.
     """
-    if most <= 0 or q > theta:
+    if most <= 0 or not q <= theta:  # also when q is not a number
         return 0, z, q
     added, step, q_last = 1, 1, q
     z = z.copy()

@@ -23,6 +23,9 @@ T = TypeVar("T")
 _DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LIMITS: Final = {Field.ACCOUNT: 200, Field.REFERENCE: 200, Field.NAME: 300, Field.ZIP: 12, Field.STATE: 8}
 _LIMIT: Final = 100
+CURRENCY_LETTERS: Final = 3  # ISO 4217
+COUNTRY_LETTERS: Final = 2  # ISO 3166
+PRIORITY_LIMIT: Final = 1_000_000_000
 _STATUS: Final[Mapping[str, DebtStatus]] = {
     "": DebtStatus.OPEN,
     "open": DebtStatus.OPEN,
@@ -169,10 +172,13 @@ def _phones(read: _Cells, region: str) -> tuple[PhoneRecord, ...]:
 
 def _balance(read: _Cells) -> Money | None:
     currency = read.text(Field.CURRENCY).upper() or "USD"
+    if not (len(currency) == CURRENCY_LETTERS and currency.isascii() and currency.isalpha()):
+        read.wrong(Field.CURRENCY, "is no currency code of three letters", "write it as USD")
+        return None
     try:
         return money.parse(read.raw(Field.BALANCE), currency)
     except money.MoneyError as error:
-        read.wrong(Field.BALANCE, f"is {error}" if str(error).startswith("not") else str(error), "write it as 1234.50")
+        read.wrong(Field.BALANCE, f"is {error}", "write it as 1234.50")
         return None
 
 
@@ -188,7 +194,7 @@ def _word(read: _Cells, field: Field, words: Mapping[str, T]) -> T | None:
 def _address(read: _Cells, region: str) -> AddressRecord | None:
     zip_, state, city = (read.text(field) or None for field in (Field.ZIP, Field.STATE, Field.CITY))
     country = (read.text(Field.COUNTRY) or region).upper()
-    if len(country) != 2 or not country.isalpha():
+    if not (len(country) == COUNTRY_LETTERS and country.isascii() and country.isalpha()):
         read.wrong(Field.COUNTRY, "is no two-letter country code", "write it as US")
     lat, lon = _degrees(read, Field.LATITUDE, 90), _degrees(read, Field.LONGITUDE, 180)
     if zip_ is None and state is None and city is None and (lat is None or lon is None):
@@ -218,7 +224,7 @@ def _priority(read: _Cells) -> int:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not abs(value) <= 1_000_000_000:
+    if not abs(value) <= PRIORITY_LIMIT:
         read.wrong(Field.PRIORITY, "is no number", "write a number; higher is dialled first")
         return 0
     return round(value)

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
+
 from benchmarks.pacing.cells import FULL, FULL_PEERS, HELD_OUT, QUICK, QUICK_PEERS, Cell, Family
 from benchmarks.pacing.report import page, table
 from pacing.simulation.policies import policy_named
 from pacing.simulation.world import World
 
+TARGET = 0.03
 MOST_ABANDONED = 0.031
 """A rival's setting counts when it abandons no more than this."""
 
@@ -33,7 +37,7 @@ class Effort:
     halvings: int
 
 
-QUICK_EFFORT = Effort(production=3000, search=800, final=2500, halvings=4)
+QUICK_EFFORT = Effort(production=3000, search=1000, final=2500, halvings=4)
 FULL_EFFORT = Effort(production=20000, search=4000, final=12000, halvings=6)
 
 
@@ -61,13 +65,31 @@ def best_of(cell: Cell, family: Family, effort: Effort) -> dict[str, object]:
     if high > low:
         for _ in range(effort.halvings + 2):
             middle = (low * high) ** 0.5 if low > 0.0 else (low + high) / 2
-            if attempt(middle) > 0.03:
+            if attempt(middle) > TARGET:
                 high = middle
             else:
                 low = middle
+        return measure(cell, family.policy(_at_target(tried, family)), effort.final, HELD_OUT)
     allowed = [(busy, knob) for lost, busy, knob in tried if lost <= MOST_ABANDONED]
     knob = max(allowed)[1] if allowed else min(tried)[2] if tried else 0.0
     return measure(cell, family.policy(knob), effort.final, HELD_OUT)
+
+
+def _at_target(tried: list[tuple[float, float, float]], family: Family) -> float:
+    """The knob at which a line through log abandonment over the knob meets the target; halving alone follows noise."""
+    near = [(knob, lost) for lost, _, knob in tried if 0.004 <= lost <= 0.15]
+    logged = family.low > 0.0
+    last = tried[-1][2]
+    if len(near) < 2:
+        return last
+    x = np.array([math.log(knob) if logged else knob for knob, _ in near])
+    y = np.array([math.log(lost / TARGET) for _, lost in near])
+    weight = np.sqrt([lost for _, lost in near])  # a rate from more drops is surer
+    slope, offset = np.polyfit(x, y, 1, w=weight)
+    if slope <= 0.0:
+        return last
+    met = min(max(-offset / slope, float(x.min())), float(x.max()))
+    return math.exp(met) if logged else met
 
 
 def job(cell: Cell, column: str, family: Family | None, effort: Effort) -> dict[str, object]:

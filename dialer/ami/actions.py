@@ -207,6 +207,30 @@ class CoreShowChannels(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowRegistrations(Action):
+    """Lists how each registration with a carrier stands; refused where there is none."""
+
+    name = "PJSIPShowRegistrationsOutbound"
+    repeat = Repeat.REPEATABLE
+    listing = Listing("OutboundRegistrationDetail", "OutboundRegistrationDetailComplete")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState(Action):
+    """Asks for the state of one SIP endpoint (`Value`): UNAVAILABLE where its far end does not answer OPTIONS."""
+
+    name = "Getvar"
+    repeat = Repeat.REPEATABLE
+
+    endpoint: str
+
+    def headers(self) -> Iterator[tuple[str, str]]:
+        if re.fullmatch(r"[A-Za-z0-9_-]+", self.endpoint) is None:
+            raise InvalidActionError("an endpoint's name holds letters, digits, dash and underscore only")
+        yield "Variable", f"DEVICE_STATE(PJSIP/{self.endpoint})"
+
+
+@dataclass(frozen=True, slots=True)
 class Status(Action):
     """Lists every channel with the named variables.
 
@@ -235,7 +259,7 @@ class Logoff(Action):
 
 LIST_EVENTS: Final = frozenset(
     name
-    for listing in (CoreShowChannels.listing, Status.listing)
+    for listing in (CoreShowChannels.listing, Status.listing, ShowRegistrations.listing)
     if listing is not None
     for name in (listing.item, listing.end)
 )

@@ -107,6 +107,8 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         self._stopping = False
         self._is_up = False
         self.last_close: Closed | None = None
+        self.heard_at = clock.monotonic()
+        """When Asterisk last said anything: an event, or the answer to a ping."""
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -235,7 +237,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
                     callback(self, event)
                 except Exception as error:  # noqa: BLE001  # whatever a stranger's code raises must not cost the connection
                     self._metrics.listener_errors.inc()
-                    _log.error("an AMI observer raised", name=event.event_name, error=type(error).__name__)
+                    _log.error("an AMI observer raised", event_kind=event.event_name, error=type(error).__name__)
         return matches
 
     # --- the connection ---------------------------------------------------------------------------------------------
@@ -280,6 +282,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
     def _began(self, version: str) -> None:
         # Only now, with the filters set: while they are being set, Asterisk keeps back events not yet asked for.
         self._is_up = True
+        self.heard_at = self._clock.monotonic()
         self.last_close = None
         self._metrics.connected.set(1)
         self._queue.put_link(Connected(self._clock.monotonic(), version))
@@ -321,6 +324,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
         return AmiConnection(AmiCodec(self._wanted), self._take_event, self._metrics)
 
     def _take_event(self, message: AmiMessage) -> bool:
+        self.heard_at = self._clock.monotonic()
         if self.patterns:
             self.dispatch(message)
         if message.event_name == _BOOTED:
@@ -342,7 +346,10 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
                 connection.close(CloseReason.NOT_BOOTED, "Asterisk does not say that it is fully booted")
             await self._set_filters(connection)
         except ActionRefusedError:
-            connection.close(CloseReason.AUTH_FAILED, "Asterisk refuses the manager's name or secret")
+            connection.close(
+                CloseReason.AUTH_FAILED,
+                "Asterisk refuses our secret; stop and start it, so that it reads the present one",
+            )
         except AmiError as error:
             connection.close(CloseReason.PEER_DEAD, str(error))
         return not connection.closed.done()
@@ -367,6 +374,7 @@ class AmiClient(Manager):  # type: ignore[misc]  # panoramisk has no types
             await asyncio.sleep(self._settings.ping_interval_s)
             try:
                 await self._request(connection, Ping(), self._settings.ping_deadline_s)
+                self.heard_at = self._clock.monotonic()
             except ConnectionClosedError:
                 return
             except AmiError as error:

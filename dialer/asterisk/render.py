@@ -33,6 +33,7 @@ _ALPHABETS: Final[Mapping[str, tuple[str, str]]] = {
     "integer": (r"[0-9]{1,9}", "a whole number"),
     "decimal": (r"[0-9]{1,6}(\.[0-9]{1,3})?", "a number with at most three decimals"),
     "host": (r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", "a host name or an IPv4 address"),
+    "network": (r"[0-9A-Fa-f.:]{2,39}/[0-9]{1,3}", "a network such as 192.168.0.0/16"),
     "path": (r"/[A-Za-z0-9_./+@~-]{1,400}", "an absolute path of letters, digits and _ . / + @ ~ -"),
     "user": (r"[A-Za-z0-9+_.-]{1,64}", "letters, digits, plus, underscore, dot, dash; at most 64"),
     "secret": (r"[!-~]{8,128}", "8 to 128 printable characters without spaces"),

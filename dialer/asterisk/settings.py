@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
+
+import phonenumbers
 
 from dialer.asterisk.errors import AsteriskError
 from dialer.asterisk.ports import Ports
 from domain.phone import PhoneNumber
 
+PREFIX: Final = re.compile(r"[0-9]{0,8}")
 KNOWN_CODECS: Final = frozenset({"ulaw", "alaw", "g722", "opus", "slin"})
+
+
+class NumberFormat(StrEnum):
+    """How a carrier wants numbers written."""
+
+    E164 = "e164"
+    """Plus sign, country code, number."""
+    DIGITS = "digits"
+    """The same without the plus sign."""
+    NATIONAL = "national"
+    """Without country code; only for a trunk that calls one country."""
+
+
+class SessionTimers(StrEnum):
+    """RFC 4028: whether long calls are refreshed, so that a far end that vanished is noticed."""
+
+    NO = "no"
+    YES = "yes"
+    """When the carrier asks for it."""
+    REQUIRED = "required"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +56,14 @@ class SipTrunk:
         name: what an origination calls it.
         host: the carrier's SIP server.
         port: its UDP port.
-        registration: user and secret; None when the carrier knows our IP address.
+        registration: user and secret to register with; None when the carrier knows our IP address.
+        digest: user and secret for a carrier that challenges INVITEs and takes no registration.
         codecs: best first.
-        plus: whether numbers carry a plus sign on this trunk.
+        number_format: how called numbers and ours are written.
+        prefix: digits before the called number.
         qualify_s: seconds between OPTIONS pings, 0 for none.
+        session_timers: see `SessionTimers`.
+        symmetric_rtp: send media to where the carrier's comes from, whatever it says.
     """
 
     name: str
@@ -41,14 +71,22 @@ class SipTrunk:
     port: int = 5060
     registration: Registration | None = None
     codecs: tuple[str, ...] = ("ulaw", "alaw")
-    plus: bool = True
+    number_format: NumberFormat = NumberFormat.E164
+    prefix: str = ""
     qualify_s: int = 0
+    session_timers: SessionTimers = SessionTimers.NO
+    symmetric_rtp: bool = True
+    digest: Registration | None = None
 
     def __post_init__(self) -> None:
         if unknown := set(self.codecs) - KNOWN_CODECS:
             raise AsteriskError(f"trunk {self.name}: unknown codec {sorted(unknown)}; known: {sorted(KNOWN_CODECS)}")
         if not self.codecs:
             raise AsteriskError(f"trunk {self.name}: name at least one codec of {sorted(KNOWN_CODECS)}")
+        if PREFIX.fullmatch(self.prefix) is None:
+            raise AsteriskError(f"trunk {self.name}: a prefix is up to 8 digits")
+        if self.registration is not None and self.digest is not None:
+            raise AsteriskError(f"trunk {self.name}: it registers, or it has a digest of its own, not both")
 
     @property
     def is_loopback(self) -> bool:
@@ -58,9 +96,26 @@ class SipTrunk:
         except ValueError:
             return False
 
-    def user_part(self, number: PhoneNumber) -> str:
-        """The number as this trunk wants it dialled."""
-        return number.e164 if self.plus else number.digits
+    @property
+    def credentials(self) -> Registration | None:
+        """What answers the carrier's challenges."""
+        return self.registration or self.digest
+
+    def dialed(self, number: PhoneNumber) -> str:
+        """A number as this trunk wants it called."""
+        return self.prefix + self.shown(number)
+
+    def shown(self, number: PhoneNumber) -> str:
+        """A number of ours as this trunk wants it shown."""
+        match self.number_format:
+            case NumberFormat.E164:
+                return number.e164
+            case NumberFormat.DIGITS:
+                return number.digits
+            case NumberFormat.NATIONAL:
+                return phonenumbers.national_significant_number(phonenumbers.parse(number.e164))
+            case _:
+                assert_never(self.number_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +163,8 @@ class AsteriskSettings:
         state: folder for all instances' files, such as var/asterisk.
         ports: ports on `address`.
         address: address for SIP and media; loopback unless a trunk is elsewhere.
+        external_address: what a carrier outside `local_networks` is told instead, behind a router that translates.
+        local_networks: networks (CIDR) that are told `address`.
         identity: spoken in messages.
         trunks: ways out.
         agents: phones that may register.
@@ -122,6 +179,8 @@ class AsteriskSettings:
     state: Path
     ports: Ports
     address: str = "127.0.0.1"
+    external_address: str = ""
+    local_networks: tuple[str, ...] = ()
     identity: Identity
     trunks: tuple[SipTrunk, ...] = ()
     agents: tuple[AgentPhone, ...] = ()

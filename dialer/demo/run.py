@@ -1,4 +1,4 @@
-"""The demo from start to end: an empty store, a carrier, a floor of softphones, two campaigns, one summary.
+"""The demo from start to end: an empty store, a carrier, a floor of softphones, three campaigns, one summary.
 
 Every part is the real one: Asterisk on both sides, SIP and RTP on loopback, the account store, the gate, the engine.
 The calendar alone is moved, to a Tuesday on which calling is lawful; seconds stay real.
@@ -27,6 +27,7 @@ from dialer.agent_client import Credentials, GatewayClient
 from dialer.agent_directory import AgentDirectory
 from dialer.app import App, running
 from dialer.asterisk.root import PrivateRoot
+from dialer.campaign_loop import LoopStatus
 from dialer.demo import sample
 from dialer.demo.sample import SampleAccount
 from dialer.testing import stage
@@ -66,22 +67,35 @@ class DemoPlan:
 
     Attributes:
         folder: emptied first; everything of the demo is below it.
-        progressive, power: the accounts of the two campaigns.
+        progressive, power, predictive: the accounts of the campaigns; an empty one is left out.
         cache: folder for what may be kept between demos (spoken audio).
     """
 
     folder: Path
     progressive: Sequence[SampleAccount]
     power: Sequence[SampleAccount]
+    predictive: Sequence[SampleAccount]
     cache: Path
     seed: int = 1
+
+    @property
+    def accounts(self) -> Sequence[SampleAccount]:
+        """Those of all campaigns."""
+        return [*self.progressive, *self.power, *self.predictive]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
+    """What came of it.
+
+    Attributes:
+        pacing: where each campaign's loop stood when its accounts were used up.
+    """
+
     summary: Summary
     evidence: Evidence
     expected_blocks: Mapping[str, int]
+    pacing: Sequence[LoopStatus]
 
 
 async def run(plan: DemoPlan, root: PrivateRoot, reporter: Reporter) -> DemoResult:
@@ -101,26 +115,27 @@ async def run(plan: DemoPlan, root: PrivateRoot, reporter: Reporter) -> DemoResu
         AsyncExitStack() as shift,
     ):
         await _sign_in(shift, app, screens, plan.seed)
+        pacing = []
         for name, campaign in ids:
             reporter.step(f"Campaign {name}")
-            await _run_campaign(app, campaign, clock, reporter)
+            pacing.append(await _run_campaign(app, campaign, clock, reporter))
         reporter.step("Finishing recordings")
         await app.settle()
         for name, phone in floor.phones.items():
             count = await phone.packets()
             reporter.say(f"{name}'s telephone: {count.sent} RTP packets sent, {count.received} received")
     reporter.step("Joining the engine's file with the carrier's")
-    return _conclude(plan, floor.carrier)
+    return _conclude(plan, floor.carrier, pacing)
 
 
-def _conclude(plan: DemoPlan, carrier: Carrier) -> DemoResult:
+def _conclude(plan: DemoPlan, carrier: Carrier, pacing: Sequence[LoopStatus]) -> DemoResult:
     calls = [call for call in read_calls(carrier.file) if call.direction is Direction.FROM_DIALER]
     summary, evidence = summarise(read_attempt_file(plan.folder / "attempts.jsonl"), calls)
-    return DemoResult(summary, evidence, sample.expected_blocks([*plan.progressive, *plan.power]))
+    return DemoResult(summary, evidence, sample.expected_blocks(plan.accounts), pacing)
 
 
 def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[tuple[str, CampaignId]]:
-    """An empty store, two campaigns, their accounts and what happened before; returns name and id of each."""
+    """An empty store, the campaigns, their accounts and what happened before; returns name and id of each."""
     store = open_store(plan.folder / "fairdial.db", clock.now())
     try:
         for number in OWNED:
@@ -131,6 +146,7 @@ def _load_store(plan: DemoPlan, clock: SystemClock, reporter: Reporter) -> list[
         for name, accounts, settings in (
             ("Harbor cards", plan.progressive, _settings(Mode.PROGRESSIVE, 1.0)),
             ("Harbor loans", plan.power, _settings(Mode.POWER, 2.0)),
+            ("Harbor autos", plan.predictive, _settings(Mode.PREDICTIVE, 1.0)),
         ):
             if not accounts:
                 continue
@@ -182,7 +198,7 @@ async def _sign_in(stack: AsyncExitStack, app: App, screens: Mapping[str, str], 
         stack.callback(shift.create_task(AutoAgent(client, seed * 100 + index).run()).cancel)
 
 
-async def _run_campaign(app: App, campaign: CampaignId, clock: SystemClock, reporter: Reporter) -> None:
+async def _run_campaign(app: App, campaign: CampaignId, clock: SystemClock, reporter: Reporter) -> LoopStatus:
     """Start a campaign and wait until it has nothing left that becomes due soon, and no call is up."""
     await app.store.write(campaigns.move, campaign, "start")
     reporter.watch(app, clock)
@@ -192,4 +208,6 @@ async def _run_campaign(app: App, campaign: CampaignId, clock: SystemClock, repo
         counts = await app.store.read(funnel.funnel, campaign, clock.now())
         quiet = quiet + 1 if app.engine.idle() and not counts.ready else 0
     await reporter.stop_watching()
+    status = app.engine.status()[campaign]
     await app.store.write(campaigns.move, campaign, "finish")
+    return status

@@ -96,6 +96,13 @@ POWER: Final[Mapping[Behaviour, int]] = {
     Behaviour.NO_ANSWER: 4,
     Behaviour.BUSY: 4,
 }
+PREDICTIVE: Final[Mapping[Behaviour, int]] = {
+    Behaviour.HUMAN: 24,
+    Behaviour.VOICEMAIL: 10,
+    Behaviour.NO_ANSWER: 18,
+    Behaviour.BUSY: 6,
+    Behaviour.SIT: 2,
+}
 _SEVEN_IN_SEVEN: Final = tuple((0.6 + 0.9 * day, Outcome.NO_ANSWER) for day in range(7))
 """Seven calls within seven days (12 CFR 1006.14(b)(2)(i)(A))."""
 _SPOKE: Final = ((2.5, Outcome.CONVERSATION),)
@@ -111,7 +118,13 @@ def progressive_accounts(seed: int) -> Sequence[SampleAccount]:
 
 def power_accounts(seed: int) -> Sequence[SampleAccount]:
     """The list of the power campaign: mostly people, so that two lines an agent must leave somebody waiting."""
-    made = list(_dialed("W", POWER, seed + 1))
+    made = list(_dialed("W", POWER, seed + 1, first_number=300))
+    return sorted(made, key=lambda account: -account.priority)
+
+
+def predictive_accounts(seed: int) -> Sequence[SampleAccount]:
+    """The list of the predictive campaign: two in five are people, so that lines have to be placed ahead of agents."""
+    made = list(_dialed("F", PREDICTIVE, seed + 2, first_number=500))
     return sorted(made, key=lambda account: -account.priority)
 
 
@@ -150,11 +163,11 @@ def expected_blocks(accounts: Sequence[SampleAccount]) -> dict[str, int]:
     return counts
 
 
-def _dialed(prefix: str, mix: Mapping[Behaviour, int], seed: int) -> Iterator[SampleAccount]:
+def _dialed(prefix: str, mix: Mapping[Behaviour, int], seed: int, *, first_number: int = 0) -> Iterator[SampleAccount]:
+    """Accounts of a mix in a drawn order; `first_number` keeps the numbers of several lists apart."""
     chance = random.Random(seed)  # noqa: S311
     behaviours = [behaviour for behaviour, count in mix.items() for _ in range(count)]
     chance.shuffle(behaviours)
-    offset = 300 if prefix == "W" else 0  # numbers of their own for the second list
     for index, behaviour in enumerate(behaviours):
         place = OPEN[index % len(OPEN)]
         first, last = _NAMES[index % len(_NAMES)]
@@ -165,7 +178,7 @@ def _dialed(prefix: str, mix: Mapping[Behaviour, int], seed: int) -> Iterator[Sa
             person=f"{prefix}-{index:04d}",
             first_name=first,
             last_name=last,
-            phone=number_for(behaviour, place.area_code, offset + index // len(OPEN)).e164,
+            phone=number_for(behaviour, place.area_code, first_number + index // len(OPEN)).e164,
             place=place,
             balance=f"{chance.randint(40, 9000)}.{chance.randint(0, 99):02d}",
             priority=chance.randint(1, 100),

@@ -23,7 +23,7 @@ from agent_gateway.agent import AgentState
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from dialer.testing.world import TUESDAY, World
 from domain.clock import Clock
-from domain.ids import AttemptId, LegId
+from domain.ids import AttemptId, LegId, channel_of
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.telephony import LinkDown, Origination, SwitchEvent, TelephonyError
@@ -127,12 +127,13 @@ async def broken(world: World, *, heard: bool) -> list[str]:
         heard: no event was lost: then every outcome is the true one.
     """
     rows = await world.store.read(_rows)
-    sent = [order.attempt for order in world.switch.originated]
-    found = [f"{attempt} was sent twice" for attempt, times in Counter(sent).items() if times > 1]
-    found += [f"{attempt} was sent and is not in the ledger" for attempt in set(sent) - rows.outcomes.keys()]
+    sent = Counter(channel_of(order.attempt, order.invite) for order in world.switch.originated)
+    found = [f"{channel} was sent twice" for channel, times in sent.items() if times > 1]
+    attempts_sent = {order.attempt for order in world.switch.originated}
+    found += [f"{attempt} was sent and is not in the ledger" for attempt in attempts_sent - rows.outcomes.keys()]
     found += [f"{a} has {len(ends)} outcomes" for a, ends in rows.outcomes.items() if len(ends) != 1]
     found += [f"{attempt} is open" for attempt in rows.open]
-    found += [f"{world.trunk.in_use} channels are never given back"] * bool(world.trunk.in_use)
+    found += [f"trunk {t.limits.name}: {t.in_use} channels are never given back" for t in world.trunks if t.in_use]
     views = world.floor.snapshot().agents
     found += [f"{view.id} is {view.state} without a call" for view in views if view.state in IN_A_CALL]
     for attempt, truth in world.switch.truth.items():

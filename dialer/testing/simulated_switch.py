@@ -57,6 +57,7 @@ class Script:
         patience_s: how long a person who is not talking to an agent stays on the line.
         talk_s: how long a person talks to an agent before hanging up.
         presses: a key pressed during a message.
+        only_by: trunks by which it is like this; by any other the carrier answers 503 at once.
     """
 
     post_dial_s: float = 0.3
@@ -68,6 +69,11 @@ class Script:
     patience_s: float = 30.0
     talk_s: float = 20.0
     presses: str | None = None
+    only_by: frozenset[str] | None = None
+
+
+OVERLOADED = Script(post_dial_s=0.1, ring_s=0.0, rings=False, refusal=503)
+"""A carrier that takes no call now."""
 
 
 @dataclass(slots=True)
@@ -129,6 +135,7 @@ class SimulatedSwitch:
         self._legs: dict[LegId, _Leg] = {}
         self._linked = True
         self.truth: dict[AttemptId, Truth] = {}
+        self._silent_since: float | None = None
         self.originated: list[Origination] = []
         """Every order that reached the switch, in order: the carrier's own list."""
         self._queue.put_nowait(LinkUp(clock.monotonic()))
@@ -144,7 +151,10 @@ class SimulatedSwitch:
         if order.attempt in self._calls:
             raise TelephonyError("a channel with that id exists", maybe_done=False)
         self.originated.append(order)
-        call = _Call(order, self._script_for(order.to))
+        script = self._script_for(order.to)
+        if script.only_by is not None and order.trunk not in script.only_by:
+            script = OVERLOADED
+        call = _Call(order, script)
         self._calls[order.attempt] = call
         self.truth[order.attempt] = Truth()
         self._after(call, call.script.post_dial_s, self._progress)
@@ -227,6 +237,17 @@ class SimulatedSwitch:
             self.truth[call.order.attempt].ended = True
         self._calls.clear()
         self._legs.clear()
+
+    def heard_at(self) -> float:
+        """When the switch last said anything, answers to pings included."""
+        return self._now() if self._silent_since is None else self._silent_since
+
+    def fall_silent(self) -> None:
+        """The connection stands, but the switch answers nothing and tells nothing until `speak_again`."""
+        self._silent_since = self._now()
+
+    def speak_again(self) -> None:
+        self._silent_since = None
 
     def leg_gone(self, leg: LegId, cause: int = MEDIA_LOST) -> None:
         """The agent's leg ends; a person on it is held, as the dialplan does."""
@@ -334,7 +355,7 @@ class SimulatedSwitch:
         call.timers.clear()
 
     def _emit(self, event: SwitchEvent) -> None:
-        if self._linked or isinstance(event, LinkDown):
+        if (self._linked and self._silent_since is None) or isinstance(event, LinkDown):
             self._queue.put_nowait(event)
 
     def _require_link(self) -> None:

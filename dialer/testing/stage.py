@@ -6,7 +6,7 @@ The demo, the story and the telephony tests play on it; what they play is theirs
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from dialer.asterisk.instance import Instance
 from dialer.asterisk.ports import PortBlock, lease
 from dialer.asterisk.registration import wait_registered
 from dialer.asterisk.root import PrivateRoot
-from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity
+from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, SipTrunk
 from dialer.engine import FinishedAttempt
 from dialer.testing.carrier import Carrier, CarrierSettings
 from dialer.testing.number_plan import tone_hz
@@ -39,14 +39,19 @@ TONE_IN_BRIDGE_S: Final = 5.0
 """From this length of bridge on, a person has begun the marking tone and sent it long enough to be measured."""
 
 
+Others = Callable[[Carrier], Sequence[SipTrunk]]
+"""Trunks beside the carrier's own; asked when the carrier runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything around an engine."""
+    """Everything around an engine; `others` are trunks beside the carrier's."""
 
     folder: Path
     carrier: Carrier
     instance: Instance
     phones: dict[AgentId, Softphone]
+    others: tuple[SipTrunk, ...] = ()
 
     def parts(self, clock: Clock, name: str = "engine") -> Parts:
         """What an engine on this stage is put together from."""
@@ -54,7 +59,10 @@ class Stage:
             state_dir=self.folder,
             database=self.folder / "fairdial.db",
             instance=self.instance,
-            trunks=((self.carrier.trunk(TRUNK), TrunkLimits(TRUNK, channels=60, calls_per_second=10.0)),),
+            trunks=tuple(
+                (trunk, TrunkLimits(trunk.name, channels=60, calls_per_second=10.0))
+                for trunk in (self.carrier.trunk(TRUNK), *self.others)
+            ),
             countries=frozenset({"US"}),
             clock=clock,
             expected=self._expected,
@@ -75,12 +83,19 @@ class Stage:
 
 @asynccontextmanager
 async def raised(
-    folder: Path, root: PrivateRoot, agents: Sequence[str], *, seed: int = 1, clips: Path | None = None
+    folder: Path,
+    root: PrivateRoot,
+    agents: Sequence[str],
+    *,
+    seed: int = 1,
+    clips: Path | None = None,
+    others: Others = lambda _carrier: (),
 ) -> AsyncIterator[Stage]:
     """Start everything in `folder` and take it down at the end.
 
     Args:
         agents: sign-in names; each has a registered telephone.
+        others: trunks beside the carrier's, for campaigns that name several.
         clips: folder for the carrier's spoken clips, which several stages may share.
 
     Raises:
@@ -94,7 +109,7 @@ async def raised(
         await carrier.start()
         stack.push_async_callback(carrier.stop)
         phones = [AgentPhone(name, secrets.token_hex(12)) for name in agents]
-        instance = _asterisk(folder, root, block, carrier, phones)
+        instance = _asterisk(folder, root, block, (carrier.trunk(TRUNK), *others(carrier)), phones)
         instance.render()
         await instance.start()
         stack.push_async_callback(instance.stop)
@@ -103,17 +118,17 @@ async def raised(
         for index, phone in enumerate(phones):
             telephone = Softphone(root, _telephone(phone, index, block, instance), folder / "phones" / phone.name)
             plugged[AgentId(phone.name)] = await stack.enter_async_context(telephone)
-        yield Stage(folder, carrier, instance, plugged)
+        yield Stage(folder, carrier, instance, plugged, tuple(others(carrier)))
 
 
 def _asterisk(
-    folder: Path, root: PrivateRoot, block: PortBlock, carrier: Carrier, phones: Sequence[AgentPhone]
+    folder: Path, root: PrivateRoot, block: PortBlock, trunks: Sequence[SipTrunk], phones: Sequence[AgentPhone]
 ) -> Instance:
     settings = AsteriskSettings(
         state=folder / "asterisk",
         ports=block.instance(0),
         identity=COMPANY,
-        trunks=(carrier.trunk(TRUNK),),
+        trunks=tuple(trunks),
         agents=tuple(phones),
         owned_numbers=OWNED,
     )

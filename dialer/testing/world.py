@@ -25,6 +25,7 @@ from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
 from dialer.engine import Engine, FinishedAttempt
+from dialer.pacing_memory import PacingMemory
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -144,7 +145,7 @@ class World:
     lives: _Lives
     floor: Floor = field(init=False)
     engine: Engine = field(init=False)
-    trunk: Trunk = field(init=False)
+    trunks: list[Trunk] = field(init=False)
 
     async def restart(self, away_s: float) -> None:
         """The engine's process dies with all it knows; later another one starts on the same store."""
@@ -187,14 +188,17 @@ class _Lives:
     async def begin(self, world: World) -> None:
         setup = self.setup
         world.floor = await self.stack.enter_async_context(Floor(world.switch, world.clock, world.seen))
-        world.trunk = Trunk(TrunkLimits("carrier", setup.channels, setup.calls_per_second), world.clock.monotonic())
+        now = world.clock.monotonic()
+        world.trunks = [
+            Trunk(TrunkLimits(name, setup.channels, setup.calls_per_second), now) for name in setup.settings.trunks
+        ]
         for index in range(setup.agents):
             world.floor.enrol(AgentId(f"agent{index}"), frozenset())
         world.engine = Engine(
             world.store,
             world.switch,
             world.floor,
-            [world.trunk],
+            world.trunks,
             world.clock,
             world.stop_switch,
             setup.decide,
@@ -202,6 +206,8 @@ class _Lives:
             world.seen,
             world.seen,
             name="test",
+            memory=PacingMemory(setup.folder / "pacing"),
+            heard_at=world.switch.heard_at,
         )
         if self.began:
             world.switch.new_connection()

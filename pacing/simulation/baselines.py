@@ -11,6 +11,7 @@ import numpy as np
 from pacing.decision import PacingDecision
 from pacing.forecast import Floats, Forecast, elapsed_bin
 from pacing.settings import Mode, PacingSettings
+from pacing.simulation.policy import EVERY_TEAM
 from pacing.snapshot import AgentState, FloorSnapshot, LineStage
 
 _FREE_RUNNING: Final = PacingSettings(mode=Mode.PREDICTIVE)
@@ -25,8 +26,8 @@ class PowerOnIdle:
     """A fixed number of lines per idle agent, as boost factors and lines-per-agent settings do."""
 
     ratio: float
-    tick_s: float = 0.5
-    on_events: bool = True
+    tick_s: float = 5.0
+    events_up_to: int = EVERY_TEAM
     settings: PacingSettings = _FREE_RUNNING
 
     @property
@@ -45,7 +46,7 @@ class FixedRatio:
 
     ratio: float
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
 
     @property
@@ -65,7 +66,7 @@ class Issabel:
     share: float = 0.7
     answer_s: float = 10.0
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
 
     @property
@@ -100,7 +101,7 @@ class MeanMatching:
     adapts: bool = False
     target: float = 0.03
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
     seen: tuple[int, int] = field(default=(0, 0))
     built: int = 0

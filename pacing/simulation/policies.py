@@ -8,7 +8,7 @@ from typing import Final
 
 from pacing.settings import Mode, PacingSettings, SettingsError
 from pacing.simulation.baselines import FixedRatio, Issabel, MeanMatching, PowerOnIdle
-from pacing.simulation.policy import Policy, Production
+from pacing.simulation.policy import EVERY_TEAM, Policy, Production
 from pacing.simulation.vicidial import LevelSettings, Method, Vicidial
 
 KNOWN: Final = (
@@ -89,7 +89,8 @@ def _make(options: _Options) -> Policy:
             return Production("predictive", PacingSettings(mode=Mode.PREDICTIVE, release_ringing=release))
         case "progressive" | "preview":
             options.take()
-            return Production(options.name, PacingSettings(mode=Mode(options.name)))
+            settings = PacingSettings(mode=Mode(options.name))
+            return Production(options.name, settings, tick_s=5.0, events_up_to=EVERY_TEAM)
         case "ratio":
             ratio = options.take().number()
             return Production(f"ratio:{ratio:g}", PacingSettings(mode=Mode.POWER, ratio=ratio))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pacing.controller import decide
 from pacing.decision import PacingDecision
 from pacing.settings import PacingSettings
 from pacing.snapshot import FloorSnapshot
+
+EVERY_TEAM: Final = 1_000_000
 
 
 class Policy(Protocol):
@@ -28,8 +30,8 @@ class Policy(Protocol):
         ...
 
     @property
-    def on_events(self) -> bool:
-        """Whether it is also asked when an agent comes free or a line comes to nothing."""
+    def events_up_to(self) -> int:
+        """Team size up to which it is also asked whenever an agent comes free or a line comes to nothing."""
         ...
 
     def decide(self, snapshot: FloorSnapshot) -> PacingDecision: ...
@@ -37,12 +39,12 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """The decision code the engine runs, in any of its modes."""
+    """The decision code the engine runs, in any of its modes. Larger teams have so many events that a tick suffices."""
 
     name: str
     settings: PacingSettings
     tick_s: float = 0.5
-    on_events: bool = True
+    events_up_to: int = 50
 
     def decide(self, snapshot: FloorSnapshot) -> PacingDecision:
         return decide(snapshot)

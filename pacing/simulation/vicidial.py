@@ -116,7 +116,7 @@ class Vicidial:
     level: float = 1.0
     available_only: bool = False
     tick_s: float = 0.5
-    on_events: bool = False
+    events_up_to: int = 0
     ready: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     queued: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     signed_in: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))

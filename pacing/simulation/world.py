@@ -97,7 +97,6 @@ class World:
     day: int = 0
     hired: int = 0
     dialed: int = 0
-    last_event_decision: float = -1.0
 
     def __post_init__(self) -> None:
         base = Random(f"{self.seed}/{self.workload.name}")
@@ -156,7 +155,7 @@ class World:
 
     def _prompt(self) -> None:
         """An event the policy may want to act on at once."""
-        if self.policy.on_events:
+        if len(self.agents) <= self.policy.events_up_to:
             self._decide()
 
     def _decide(self) -> None:

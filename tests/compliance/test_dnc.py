@@ -111,7 +111,7 @@ def test_other_countries_are_found_too(tmp_path: Path) -> None:
 def test_no_answer_is_false_over_many_numbers(tmp_path: Path) -> None:
     chosen = random.Random(7)
     numbers = sorted(
-        {chosen.randrange(200, 999) * 10**7 + chosen.randrange(2_000_000, 9_999_999) for _ in range(20_000)}
+        {chosen.randrange(200, 220) * 10**7 + chosen.randrange(2_000_000, 9_999_999) for _ in range(20_000)}
     )
     told: list[int] = []
     source, target = tmp_path / "s", tmp_path / "t"

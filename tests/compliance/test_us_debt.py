@@ -544,6 +544,8 @@ def test_all_party_states_and_unknown_places_announce_the_recording(ask: Ask) ->
 def test_bunched_calls_are_flagged(ask: Ask) -> None:
     near = [{"at": f"2026-11-17T15:0{n}:00Z", "result": "no_answer"} for n in (0, 5)]
     assert "CONCENTRATION" in ask(now=NOW, history=near)["flags"]
+    last = [{"at": "2026-11-20T14:55:00Z", "result": "no_answer"}]
+    assert "CONCENTRATION" in ask(now=NOW, history=last, policy={"min_gap_minutes": 0})["flags"]
     near[1]["at"] = "2026-11-17T15:05:01Z"
     assert "CONCENTRATION" not in ask(now=NOW, history=near)["flags"]
     four = [{"at": f"2026-11-17T{hour}:00:00Z", "result": "no_answer"} for hour in (14, 16, 18, 20)]

@@ -236,9 +236,9 @@ def test_a_restarted_engine_adopts_a_conversation_with_its_agent_and_its_line(tm
         await w.restart(away_s=2)
         await w.until(lambda: w.agent(0).state is AgentState.TALKING)
         (call,) = w.engine.live()
-        in_use = w.trunk.in_use
+        in_use = w.trunks[0].in_use
         (finished,) = await w.until_finished(1)
-        return call.record.state, in_use, finished.outcome, finished.record.agent, w.trunk.in_use
+        return call.record.state, in_use, finished.outcome, finished.record.agent, w.trunks[0].in_use
 
     setup = Setup(tmp_path, settings(), agents=1, accounts=1, script_for=lambda _number: TALKS)
     expected = (CallState.TALKING, 1, Outcome.CONVERSATION, AgentId("agent0"), 0)

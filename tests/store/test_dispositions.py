@@ -74,6 +74,18 @@ def test_a_promise_is_kept_with_its_amount_and_day(floor: Floor) -> None:
     assert (row.amount_cents, row.due_on) == (5_000, date(2026, 12, 15))
 
 
+def test_a_promised_call_comes_before_any_other_account(floor: Floor) -> None:
+    attempt = talked(floor)
+    floor.account(2, priority=1000)
+    say(floor, attempt, Said("callback", callback_at=floor.now + timedelta(hours=1)))
+    floor.later(hours=1)
+    first = floor.claims(1)
+    assert [held.attempts for held in first] == [1]
+    floor.end(floor.reserve(first[0]), Outcome.BUSY)
+    floor.later(minutes=5)
+    assert [held.attempts for held in floor.claims()] == [0, 2]
+
+
 def test_a_callback_makes_the_account_due_at_that_instant(floor: Floor) -> None:
     attempt = talked(floor)
     when = floor.now + timedelta(hours=2)

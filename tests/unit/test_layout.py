@@ -1,6 +1,7 @@
 """The layout keeps its promises: nobody else's package has one of our names, every test module says what it is."""
 
 import re
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {
-    "domain", "accounts", "compliance", "pacing", "agent_gateway", "recordings", "reports", "dialer", "asterisk_conf", "web",
-}  # fmt: skip
+PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 TEST_MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))
 FORBIDDEN = {"utils", "helpers", "common", "core"}
 MODULES = sorted(path.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+
+
+def test_every_package_is_listed_for_the_wheel():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert sorted(listed) == sorted(PACKAGES)
 
 
 @pytest.mark.parametrize("name", sorted(PACKAGES))

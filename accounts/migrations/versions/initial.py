@@ -573,6 +573,7 @@ def _attempts() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
         postgresql_partition_by="RANGE (id)",
     )
+    op.create_index("ix_attempts_campaign", "attempts", ["campaign_id", "reserved_at"], unique=False)
     op.create_index(op.f("ix_attempts_entry_id"), "attempts", ["entry_id"], unique=False)
     op.create_index("ix_attempts_number", "attempts", ["number", "reserved_at"], unique=False)
     op.create_index("ix_attempts_person", "attempts", ["person_id", "reserved_at"], unique=False)

@@ -42,3 +42,12 @@ def likeness(samples: Samples, wanted: Samples) -> tuple[float, float]:
     part = samples[at : at + len(wanted)]
     energy = float(np.linalg.norm(part) * np.linalg.norm(wanted))
     return float(match[at]) / energy if energy else 0.0, at / RATE
+
+
+def share_heard(samples: Samples, wanted: Samples, piece_s: float = 0.4) -> float:
+    """Share of the loud pieces of `wanted` that occur in `samples`. A packet lost on a busy machine costs one piece."""
+    size = int(piece_s * RATE)
+    pieces = [wanted[start : start + size] for start in range(0, len(wanted) - size + 1, size)]
+    loudest = max(float(np.linalg.norm(piece)) for piece in pieces)
+    spoken = [piece for piece in pieces if np.linalg.norm(piece) > loudest / 4]
+    return sum(likeness(samples, piece)[0] > 0.9 for piece in spoken) / len(spoken)

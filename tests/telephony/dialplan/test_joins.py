@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.telephony.dialplan.audio import RATE, likeness, mono, sound, stereo, tone_db
+from tests.telephony.dialplan.audio import RATE, likeness, mono, share_heard, sound, stereo, tone_db
 from tests.telephony.dialplan.floor import Floor
 
 pytestmark = pytest.mark.telephony
@@ -69,7 +69,7 @@ async def test_a_join_that_failed_does_not_use_up_the_announcement(floor: Floor)
     await floor.redirect(attempt, "fd-connect", lost)
     await talk(floor, attempt, other)
     _, heard = stereo(floor.recording(attempt))
-    assert likeness(heard, sound(floor.exchange.dialer.place.sounds / "recording.wav"))[0] > 0.9
+    assert share_heard(heard, sound(floor.exchange.dialer.place.sounds / "recording.wav")) > 0.6
 
 
 async def test_a_person_the_engine_holds_keeps_the_recording_and_frees_the_agent(floor: Floor) -> None:
@@ -108,7 +108,7 @@ async def test_the_agent_hears_the_announcement_too(floor: Floor, tmp_path: Path
     attempt = await floor.call("+12025550101", FD_RECORDING="announce_then_record")
     await floor.verdict(attempt)
     await talk(floor, attempt, leg)
-    assert likeness(mono(heard), sound(floor.exchange.dialer.place.sounds / "recording.wav"))[0] > 0.9
+    assert share_heard(mono(heard), sound(floor.exchange.dialer.place.sounds / "recording.wav")) > 0.6
 
 
 async def test_record_alone_announces_nothing(floor: Floor) -> None:

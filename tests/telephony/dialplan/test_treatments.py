@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.telephony.dialplan.audio import likeness, mono, sound, tone_db
+from tests.telephony.dialplan.audio import mono, share_heard, sound, tone_db
 from tests.telephony.dialplan.floor import Floor
 from tests.telephony.dialplan.probe import Probe
 
@@ -51,8 +51,8 @@ async def test_the_message_is_heard_and_key_9_is_told(floor: Floor, tmp_path: Pa
     await floor.dialer.until(Event="Hangup", Uniqueid=attempt, deadline_s=30)
     sounds = floor.exchange.dialer.place.sounds
     assert key["Key"] == "9"
-    assert likeness(mono(heard), sound(sounds / "safe-harbour.wav")[: 8000 * 3])[0] > 0.9
-    assert likeness(mono(heard), sound(sounds / "opt-out.wav"))[0] > 0.9
+    assert share_heard(mono(heard), sound(sounds / "safe-harbour.wav")[: 8000 * 3]) > 0.6
+    assert share_heard(mono(heard), sound(sounds / "opt-out.wav")) > 0.6
 
 
 async def test_another_key_does_not_end_the_message(floor: Floor) -> None:

@@ -16,7 +16,15 @@ from dialer.asterisk.instance import AMI_USER, Place
 from dialer.asterisk.ports import PortBlock
 from dialer.asterisk.render import TEMPLATES, environment, render_folder
 from dialer.asterisk.root import PrivateRoot
-from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, Registration, SipTrunk
+from dialer.asterisk.settings import (
+    AgentPhone,
+    AsteriskSettings,
+    Identity,
+    NumberFormat,
+    Registration,
+    SessionTimers,
+    SipTrunk,
+)
 from domain.phone import PhoneNumber
 
 pytestmark = pytest.mark.unit
@@ -162,3 +170,59 @@ def test_the_check_refuses_an_old_or_mute_asterisk(said: str) -> None:
 
 def test_the_check_accepts_a_new_asterisk() -> None:
     assert version_check("Asterisk 22.10.1+dfsg built by").ok
+
+
+def trunk_section(text: str, name: str) -> str:
+    return text.split(f"[{name}](media)")[1].split("type = identify", maxsplit=1)[0]
+
+
+def test_a_trunk_that_only_answers_challenges_does_not_register() -> None:
+    trunk = SipTrunk(name="second", host="192.0.2.8", digest=Registration("4711", "trunk-secret"))
+    section = trunk_section(render(replace(SETTINGS, trunks=(trunk,)))["pjsip.conf"], "second")
+    assert "outbound_auth = second" in section
+    assert "username = 4711" in section
+    assert "type = registration" not in section
+
+
+def test_a_trunk_may_not_both_register_and_have_a_digest_of_its_own() -> None:
+    known = Registration("4711", "trunk-secret")
+    with pytest.raises(AsteriskError, match="not both"):
+        SipTrunk(name="second", host="192.0.2.8", registration=known, digest=known)
+
+
+def test_timers_symmetric_media_and_qualify_are_the_trunks_own() -> None:
+    trunk = SipTrunk(
+        name="second", host="192.0.2.8", session_timers=SessionTimers.REQUIRED, symmetric_rtp=False, qualify_s=15
+    )
+    section = trunk_section(render(replace(SETTINGS, trunks=(trunk,)))["pjsip.conf"], "second")
+    assert "timers = required" in section
+    assert "rtp_symmetric = no" in section
+    assert "qualify_frequency = 15" in section
+
+
+def test_the_outside_address_is_told_to_everyone_but_the_local_networks() -> None:
+    text = render(replace(SETTINGS, external_address="198.51.100.20", local_networks=("10.0.0.0/8",)))["pjsip.conf"]
+    assert "external_media_address = 198.51.100.20" in text
+    assert "external_signaling_address = 198.51.100.20" in text
+    assert "local_net = 10.0.0.0/8" in text
+    assert "external_" not in render()["pjsip.conf"]
+
+
+@pytest.mark.parametrize("prefix", ["+", "12a", "123456789", " 1", "1\n"])
+def test_a_prefix_is_digits(prefix: str) -> None:
+    with pytest.raises(AsteriskError, match="prefix"):
+        SipTrunk(name="carrier", host="127.0.0.1", prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("form", "dialed", "shown"),
+    [
+        (NumberFormat.E164, "9+12025550143", "+12025550143"),
+        (NumberFormat.DIGITS, "912025550143", "12025550143"),
+        (NumberFormat.NATIONAL, "92025550143", "2025550143"),
+    ],
+)
+def test_numbers_are_written_as_the_trunk_wants_them(form: NumberFormat, dialed: str, shown: str) -> None:
+    trunk = SipTrunk(name="carrier", host="127.0.0.1", number_format=form, prefix="9")
+    number = PhoneNumber("+12025550143")
+    assert (trunk.dialed(number), trunk.shown(number)) == (dialed, shown)

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from dialer.ami.client import AmiClient, AmiSettings
-from dialer.asterisk.settings import SipTrunk
+from dialer.asterisk.settings import NumberFormat, SipTrunk
 from dialer.number_wall import NumberWall
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
@@ -51,7 +51,7 @@ ORDER = Origination(
     setup_timeout_s=40.0,
 )
 TRUNKS = (
-    SipTrunk(name="carrier", host="127.0.0.1", plus=False),
+    SipTrunk(name="carrier", host="127.0.0.1", number_format=NumberFormat.DIGITS),
     SipTrunk(name="plus", host="127.0.0.1"),
     SipTrunk(name="real", host="192.0.2.1"),
 )

@@ -63,7 +63,7 @@ def bridge(event: str, channel: dict[str, str], name: str = "b1") -> AmiMessage:
 def fresh(*, attempt: bool = True, leg: bool = True) -> SwitchEvents:
     translation = SwitchEvents(["carrier"])
     if attempt:
-        translation.expect_attempt(A)
+        translation.expect_call(A)
     if leg:
         translation.expect_leg(L, ALICE)
     return translation

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.trunks import Trunk, TrunkLimits
+from dialer.trunks import RECOVERY_S, Trunk, TrunkLimits, take_first
 
 pytestmark = pytest.mark.unit
 
@@ -47,3 +47,57 @@ def test_the_rate_holds_over_any_pattern_of_asking(rate, steps):
         now += step
         sent += sum(trunk.take(now) for _ in range(200))
     assert sent <= max(1.0, rate) + rate * now + 1e-6
+
+
+def test_a_trunk_in_trouble_takes_nothing_and_says_why():
+    trunk = Trunk(TrunkLimits("carrier", channels=9, calls_per_second=10), now=0)
+    trunk.trouble = "not registered"
+    assert not trunk.take(0)
+    assert trunk.words() == "trunk carrier: not registered"
+
+
+def test_a_trunk_that_is_well_says_nothing():
+    assert Trunk(TrunkLimits("carrier", channels=9, calls_per_second=10), now=0).words() == ""
+
+
+def test_a_503_halves_the_rate_and_so_does_the_next_one():
+    trunk = Trunk(TrunkLimits("carrier", channels=9, calls_per_second=8), now=0)
+    trunk.overloaded(0)
+    assert trunk.rate == 4
+    trunk.overloaded(1)
+    assert trunk.rate == pytest.approx(2, abs=0.1)
+
+
+def test_refusals_of_calls_that_were_under_way_halve_it_once():
+    trunk = Trunk(TrunkLimits("carrier", channels=9, calls_per_second=8), now=0)
+    for _ in range(20):
+        trunk.overloaded(0.5)
+    assert trunk.rate == 4
+
+
+def test_a_slowed_trunk_says_so_and_grows_back_slowly():
+    trunk = Trunk(TrunkLimits("carrier", channels=9, calls_per_second=8), now=0)
+    trunk.overloaded(0)
+    assert "503" in trunk.words()
+    trunk.room(RECOVERY_S / 4)
+    assert trunk.rate == pytest.approx(6)
+    trunk.room(RECOVERY_S)
+    assert not trunk.slowed
+
+
+@given(rate=st.floats(0.1, 500), refusals=st.lists(st.floats(0, 30), max_size=100))
+def test_however_often_it_refuses_a_trunk_is_always_tried_again(rate, refusals):
+    trunk = Trunk(TrunkLimits("carrier", channels=9, calls_per_second=rate), now=0)
+    now = 0.0
+    for pause in refusals:
+        now += pause
+        trunk.overloaded(now)
+        assert 0 < trunk.rate <= rate
+    assert trunk.room(now + 40 / rate) >= 1
+
+
+def test_the_first_trunk_with_room_takes_the_call():
+    first, second = (Trunk(TrunkLimits(name, channels=1, calls_per_second=9), now=0) for name in ("a", "b"))
+    assert take_first([first, second], 0) is first
+    assert take_first([first, second], 0) is second
+    assert take_first([first, second], 0) is None

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import money, phone
+from domain import ids, money, phone
 from domain.clock import ManualClock, SystemClock
-from domain.ids import is_call_id, new_attempt_id
 from domain.money import Money, MoneyError
 from domain.outcomes import Outcome, Verdict
 from domain.phone import PhoneNumber, PhoneNumberError
@@ -50,14 +49,14 @@ def test_an_amount_survives_being_printed_and_read(cents):
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)).map(lambda d: d.replace(tzinfo=UTC)))  # noqa: DTZ001
 def test_an_attempt_id_is_safe_to_send_and_sorts_by_time(instant):
-    early, late = new_attempt_id(instant), new_attempt_id(instant + timedelta(milliseconds=2))
-    assert is_call_id(early)
+    early, late = ids.new_attempt_id(instant), ids.new_attempt_id(instant + timedelta(milliseconds=2))
+    assert ids.is_call_id(early)
     assert early < late
 
 
 @pytest.mark.parametrize("text", ["", "g" * 32, "A" * 32, "a" * 31, "a" * 32 + "\n", "../" + "a" * 29])
 def test_nothing_else_has_the_shape_of_a_call_id(text):
-    assert not is_call_id(text)
+    assert not ids.is_call_id(text)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
@@ -77,3 +76,24 @@ def test_manual_time_never_goes_back():
 def test_a_moved_calendar_runs_at_the_ordinary_pace():
     clock = SystemClock.starting_at(NOON)
     assert timedelta(0) <= clock.now() - NOON < timedelta(seconds=30)
+
+
+@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=20_000)))
+def test_the_channel_of_every_invite_tells_its_attempt(later):
+    attempt = ids.new_attempt_id(NOON + later)
+    channels = [ids.channel_of(attempt, invite) for invite in range(ids.MAX_INVITES)]
+    assert channels[0] == attempt
+    assert len(set(channels)) == ids.MAX_INVITES
+    assert {ids.attempt_of(channel) for channel in channels} == {attempt}
+    assert all(ids.is_call_id(channel) for channel in channels)
+
+
+@pytest.mark.parametrize(("attempt", "invite"), [("x", 1), ("a" * 31, 1), ("0" * 32, 1), ("0" * 16 + "8" * 16, 5)])
+def test_no_further_channel_is_made_for_what_is_no_attempt(attempt, invite):
+    with pytest.raises(ValueError, match="no channel id"):
+        ids.channel_of(attempt, invite)
+
+
+@pytest.mark.parametrize("other", ["", "a" * 32, "f" * 32, "1700000000.42", "dialer-1700000000.42"])
+def test_what_is_no_further_channel_is_left_as_it_is(other):
+    assert ids.attempt_of(other) == other

@@ -117,3 +117,64 @@ def test_a_snapshot_of_the_engines_own_is_completed_with_what_was_learned() -> N
     assert full.lines[0].answer_p == pytest.approx(0.6)
     assert full.lines[0].dialed_at == 99.0
     assert decide(full).q is not None
+
+
+NAN = float("nan")
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize(
+    "line",
+    [
+        LineView(AttemptId("a" * 32), LineStage.RINGING, NAN, 95.0, 0.2),
+        LineView(AttemptId("a" * 32), LineStage.RINGING, 95.0, 95.0, NAN),
+        LineView(AttemptId("a" * 32), LineStage.ANSWERED, 95.0, 95.0, 0.2, human_p=NAN),
+    ],
+)
+def test_a_line_with_a_figure_that_is_no_number_dials_nothing(line: LineView) -> None:
+    assert decide(replace(busy_floor(), lines=(line,))).lines_to_add == 0
+
+
+def test_an_agent_of_an_impossible_pace_dials_nothing_and_raises_nothing() -> None:
+    floor = busy_floor()
+    odd = replace(floor.agents[-1], pace=77)
+    decision = decide(replace(floor, agents=(*floor.agents[:-1], odd)))
+    assert decision.lines_to_add == 0
+    assert "cannot be" in decision.words
+
+
+@pytest.mark.parametrize("since", [1e9, -1e18, NAN])
+def test_an_agent_whose_times_make_no_sense_raises_nothing(since: float) -> None:
+    floor = busy_floor()
+    odd = replace(floor.agents[-1], since=since)
+    assert decide(replace(floor, agents=(*floor.agents[:-1], odd))).lines_to_add >= 0
+
+
+def test_a_burst_does_not_fool_the_answer_rate_although_persons_answer_first() -> None:
+    pacer, random = Pacer(PREDICTIVE), Random(9)
+    burst = [AttemptId(f"{i:032x}") for i in range(1000)]
+    for attempt in burst:
+        pacer.dialed(attempt, 0.0)
+    persons = [attempt for attempt in burst if random.random() < 0.25]
+    for attempt in persons:
+        pacer.answered(attempt, 10.0)
+        pacer.judged(attempt, 11.5, human=True)
+        pacer.served(attempt, 11.6)
+    assert pacer.experience.answers.rate() < 0.35
+    for attempt in set(burst) - set(persons):
+        pacer.ended(attempt, 24.0)
+    assert pacer.experience.answers.rate() == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_quarter_of_an_hour_far_over_the_target_forces_reserved_agents() -> None:
+    pacer = Pacer(PREDICTIVE)
+    pacer.agent_is(AgentId("ann"), AgentState.READY, 0.0)
+    for i in range(100):
+        attempt = AttemptId(f"{i:032x}")
+        pacer.dialed(attempt, i * 5.0)
+        pacer.answered(attempt, i * 5.0 + 1.0)
+        (pacer.abandoned if i % 5 == 0 else pacer.served)(attempt, i * 5.0 + 2.0)
+    alarmed = decide(pacer.snapshot(510.0, tallies=(), capacity=Capacity(), health=Health()))
+    later = decide(pacer.snapshot(2000.0, tallies=(), capacity=Capacity(), health=Health()))
+    assert (alarmed.reserve, later.reserve) == (True, False)
+    assert "15 minutes" in alarmed.words

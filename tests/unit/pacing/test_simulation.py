@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -35,7 +37,7 @@ class OpenLoop:
     per_s: float
     name: str = "open-loop"
     tick_s: float = 5.0
-    on_events: bool = False
+    events_up_to: int = 0
     settings: PacingSettings = field(default_factory=lambda: PacingSettings(mode=Mode.PREDICTIVE))
     random: Random = field(default_factory=lambda: Random(7))
     due: float = 0.0
@@ -70,7 +72,7 @@ def test_without_grace_an_open_loop_loses_what_erlang_b_says(agents: int, load: 
 
 def test_one_agent_dialed_progressively_waits_as_the_closed_form_says() -> None:
     p, hours = 0.25, 100.0
-    policy = Production("progressive", PacingSettings(mode=Mode.PROGRESSIVE), tick_s=60.0)
+    policy = Production("progressive", PacingSettings(mode=Mode.PROGRESSIVE), tick_s=60.0, events_up_to=1)
     report = World(floor(1, p, 60, hours), policy, 5).run().report()
     other_s = 0.7 * 23.5 + 0.2 * (13.3 + 1.5) + 0.1 * 2.5  # machine times are cut at 24 s: their mean is 13.3 s
     idle_s = (1 / p - 1) * other_s + 9.7 + 1.5  # and that of persons 9.7 s
@@ -86,10 +88,12 @@ def test_busy_time_is_answers_times_handling_time() -> None:
     assert float(str(report["utilisation"])) == pytest.approx(little, rel=0.05)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("agents", "hours", "target"), [(5, 18.0, 0.731), (25, 3.2, 0.882), (100, 0.9, 0.961)])
 def test_production_policy_keeps_the_team_busy_within_its_budget(agents: int, hours: float, target: float) -> None:
     """Three cells of the goal table, about 3,000 answers each, with bounds of three standard errors."""
-    report = World(floor(agents, 0.25, 60, hours), policy_named("predictive"), 11).run().report()
+    policy = Production("predictive", PacingSettings(mode=Mode.PREDICTIVE), tick_s=1.0)
+    report = World(floor(agents, 0.25, 60, hours), policy, 11).run().report()
     answered, lost = int(str(report["answered"])), float(str(report["abandonment"]))
     # A served call's handling time has a cv of about 0.77; busy time scatters by that over the root of the calls.
     error = 0.77 * target / math.sqrt(answered)
@@ -197,3 +201,12 @@ def test_binomial_bounds_agree_with_known_values() -> None:
     assert lower_bound(0, 50) == 0.0
     low, high = binomial_interval(5, 100)
     assert (low, high) == (pytest.approx(0.01643, abs=2e-4), pytest.approx(0.11284, abs=2e-4))
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[3] / "benchmarks/pacing/workloads").glob("*.json")),
+    ids=lambda path: path.stem,
+)
+def test_every_workload_file_that_ships_can_be_read(path: Path) -> None:
+    assert parse(json.loads(path.read_text(encoding="utf-8"))).name == path.stem

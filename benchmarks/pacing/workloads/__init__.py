@@ -1,0 +1,1 @@
+"""Workload files of the benchmark."""

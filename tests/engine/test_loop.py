@@ -1,0 +1,49 @@
+"""Nothing may keep the event loop: a whole shift, each step of it measured by the processor time it took."""
+
+import time
+from asyncio.events import Handle
+from random import Random
+
+import pytest
+
+from accounts.model import Mode
+from dialer.testing import world
+from dialer.testing.simulated_switch import Script
+from dialer.testing.world import Setup, World, settings
+from dialer.timings import LATE_S, settled_memory
+
+pytestmark = pytest.mark.engine
+NOBODY = Script(ring_s=None)
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Processor seconds of each step on the loop's thread; what else the machine does is not in them."""
+    taken = []
+    run = Handle._run
+
+    def timed(handle):
+        began = time.thread_time()
+        run(handle)
+        taken.append(time.thread_time() - began)
+
+    monkeypatch.setattr(Handle, "_run", timed)
+    with settled_memory():
+        yield taken
+
+
+@pytest.mark.parametrize("mode", [Mode.POWER, Mode.PREDICTIVE])
+def test_no_step_of_a_shift_keeps_the_loop(tmp_path, steps, mode):
+    rng = Random(1)
+
+    async def scenario(w: World):
+        steps.clear()  # the world's making is not the engine's work
+        await w.until_finished(60)
+
+    def far_end(_number):
+        return rng.choice([Script(ring_s=rng.uniform(2, 20), talk_s=rng.uniform(5, 60)), NOBODY])
+
+    setup = Setup(tmp_path, settings(mode=mode, ratio=2.0), agents=10, accounts=80, script_for=far_end)
+    world.run(setup, scenario)
+    assert len(steps) > 1000
+    assert max(steps) <= LATE_S
