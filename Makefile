@@ -41,6 +41,9 @@ test-long: asterisk ## what takes minutes: long simulations and soaks
 bench: asterisk ## measure, and print tables with ratios
 	@for each in ami_codec claim_reserve gate; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
+chaos: asterisk ## kill and cut things under calls; a table of what became of each call, about 5 minutes
+	@$(BIN)/python -m benchmarks.chaos
+
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
 	@nice $(BIN)/python -m benchmarks.pacing.cost
@@ -55,4 +58,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos quick full help asterisk demo check test test-long bench bench-pacing fmt lock
