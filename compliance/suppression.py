@@ -109,7 +109,7 @@ class RegistryParams:
 
 
 def check_registry(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:
-    """Blocks without a do-not-call file, or with one that is too old. Only a newer file lifts it."""
+    """Blocks without a do-not-call file, or with one that is too old: only a newer file lifts it; or dated ahead."""
     params = rule.params
     assert isinstance(params, RegistryParams)  # noqa: S101  # the loader pairs kinds and parameters
     file_date: date | None = moment.facts.registries.national_dnc_file_date
@@ -119,8 +119,13 @@ def check_registry(rule: Rule, _places: tuple[Location, ...], moment: Moment) ->
     if max(ages) > params.max_age_days:
         detail = f"the do-not-call file is {max(ages)} days old; at most {params.max_age_days} are allowed"
         return (Block(ReasonCode.REGISTRY_STALE, rule, detail, None),)
-    if min(ages) < -1:
-        return (Block(ReasonCode.REGISTRY_STALE, rule, "the do-not-call file is dated in the future", None),)
+    if min(ages) < -1:  # a day ahead can be today's file, issued east of here
+        issued = walltime.midnight(file_date - walltime.DAY)
+        ends = [
+            walltime.until_wall(moment.instant, zone, issued) for zone in moment.zones if moment.wall(zone) < issued
+        ]
+        detail = "the do-not-call file is dated in the future"
+        return (Block(ReasonCode.REGISTRY_STALE, rule, detail, max(ends, default=None)),)
     return ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from contextlib import suppress
 from typing import Annotated
 
@@ -78,8 +79,15 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         listener = operations.listen(settings.web.host, settings.web.port)
     except operations.AddressTakenError as error:
         fail(str(error))
+    with listener:
+        await _serve(parts, listener, clock, stop, quiet=quiet, drain=drain)
+
+
+async def _serve(
+    parts: Parts, listener: socket.socket, clock: SystemClock, stop: asyncio.Event, *, quiet: bool, drain: bool
+) -> None:
     async with running(parts) as app, operations.serving(app, listener) as web_address:
-        console.print(f"Engine running; agents connect to ws://{settings.gateway.host}:{app.gateway_port}")
+        console.print(f"Engine running; agents connect to ws://{parts.gateway.host}:{app.gateway_port}")
         console.print(f"Health, readiness and metrics: {web_address}", highlight=False)
         view = asyncio.create_task(
             asyncio.sleep(0)
