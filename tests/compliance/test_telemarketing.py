@@ -264,21 +264,23 @@ def test_a_recorded_solicitation_needs_written_consent_in_every_mode(ask: Ask) -
 
 
 @pytest.mark.parametrize(
-    ("file_date", "codes"),
+    ("file_date", "codes", "retry_at"),
     [
-        ("2026-10-20", []),
-        ("2026-10-19", ["REGISTRY_STALE"]),
-        (None, ["REGISTRY_STALE"]),
-        ("2026-11-20", []),
-        ("2026-12-01", ["REGISTRY_STALE"]),
+        ("2026-10-20", [], None),
+        ("2026-10-19", ["REGISTRY_STALE"], None),
+        (None, ["REGISTRY_STALE"], None),
+        ("2026-11-20", [], None),
+        ("2026-12-01", ["REGISTRY_STALE"], "2026-11-30T13:00:00Z"),  # one dated ahead has its day
     ],
 )
-def test_the_registry_file_is_at_most_31_days_old(ask: Ask, file_date: str | None, codes: list[str]) -> None:
+def test_the_registry_file_is_at_most_31_days_old(
+    ask: Ask, file_date: str | None, codes: list[str], retry_at: str | None
+) -> None:
     instant = datetime(2026, 11, 20, 15, tzinfo=UTC)
     registries = {"national_dnc_file_date": file_date} if file_date else {}
     found = _solicit(ask, "+14045550147", "30303", "GA", instant, consents=_consent(instant), registries=registries)
     assert found["codes"] == codes
-    assert found["retry_at"] is None
+    assert found["retry_at"] == retry_at
 
 
 def test_the_national_registry_binds_but_for_permission_or_a_relationship(ask: Ask) -> None:

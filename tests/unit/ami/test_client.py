@@ -56,7 +56,7 @@ async def test_a_wrong_secret_says_so_at_once(peer: AmiPeer, make_client: MakeCl
     peer.scripts["Login"] = refuse("Authentication failed")
     client = make_client(peer.port)
 
-    with pytest.raises(NotConnectedError, match="name or secret") as caught:
+    with pytest.raises(NotConnectedError, match="refuses our secret") as caught:
         await client.wait_connected(5)
 
     assert caught.value.reason is CloseReason.AUTH_FAILED
