@@ -17,7 +17,7 @@ from dialer.testing.number_plan import Behaviour, number_for
 from dialer.testing.scene import Books, Scene, books, played
 from domain.outcomes import Outcome
 
-pytestmark = [pytest.mark.telephony, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.telephony, pytest.mark.long, pytest.mark.timeout(600)]
 
 ONE_AGENT = ("amira",)
 CLIPS = Path(tempfile.gettempdir()) / f"fairdial-clips-{os.getuid()}"
