@@ -127,6 +127,8 @@ async def test_a_person_is_reached_over_the_second_trunk_and_recorded_under_the_
         async with raised(tmp_path, installed_root(), [AMIRA], others=lambda _carrier: [first]) as stage:
             load(stage, clock, person, ["first", TRUNK])
             async with running(stage.parts(clock)) as app:
+                while any(trunk.trouble for trunk in app.engine.trunks()):  # until its first OPTIONS is answered
+                    await asyncio.sleep(0.1)
                 words = await the_call(app)
                 line = only_line(stage)
                 events = await app.store.read(journal.events_of, line.attempt)
