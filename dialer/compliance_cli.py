@@ -18,11 +18,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compliance import abandonment, diff, dnc, rule_table
-from compliance import explain as explaining
 from compliance.cases import BadInput, answer_json, answers, facts_of, instant_text, read_case
 from compliance.facts import CallFacts, FactsError
 from compliance.packs import PolicyError
 from compliance.policy import Policy, load_policy
+from dialer import officer_cli
+from domain.ids import AttemptId, is_call_id
 
 app = typer.Typer(no_args_is_help=True, help="May this number be called: check, explain, count, compare.")
 policy_app = typer.Typer(no_args_is_help=True, help="Compare versions of the rules.")
@@ -142,8 +143,10 @@ def _plain(value: Fraction) -> int | float:
 
 @app.command()
 def explain(
-    number: Annotated[str, typer.Argument(help="Number in E.164 form, as +12125550147.")],
-    at: Annotated[str, typer.Option("--at", help="Instant with offset, as 2026-12-01T13:00:00Z.")],
+    what: Annotated[
+        str, typer.Argument(help="An attempt (32 hex digits), or a number in E.164 form, as +12125550147.")
+    ],
+    at: Annotated[str, typer.Option("--at", help="For a number: instant with offset, as 2026-12-01T13:00:00Z.")] = "",
     facts: Annotated[Path | None, typer.Option(help="A file with one case whose other facts are used.")] = None,
     purpose: Annotated[str, typer.Option(help="Purpose of the call.")] = "debt_third_party",
     zip_code: Annotated[str | None, typer.Option("--zip", help="ZIP code of a known address.")] = None,
@@ -152,13 +155,22 @@ def explain(
     blocking: Annotated[bool, typer.Option("--blocking", help="Only the rules that block.")] = False,
     customer_pack: Packs = None,
 ) -> None:
-    """Say what every rule says of calling a number at an instant, a sentence each."""
-    case = _given(number, at, facts, purpose, {"zip": zip_code, "state": state}, country)
+    """Say what every rule says of an attempt, or of calling a number at an instant, a sentence each.
+
+    An attempt is explained by the facts recorded with it, and replayed. A number's facts come from the account store
+    where an account is called there, unless facts are given here.
+    """
+    if is_call_id(what):
+        officer_cli.explain_attempt(AttemptId(what), _policy(customer_pack), blocking=blocking)
+        return
+    if not at:
+        raise _fail("--at: say when the number would be called, as 2026-12-01T13:00:00Z (an attempt is 32 hex digits)")
+    case = _given(what, at, facts, purpose, {"zip": zip_code, "state": state}, country)
     policy = _policy(customer_pack)
-    for sentence in explaining.explain(case, policy):
-        if sentence.blocks or not blocking:
-            typer.echo(f"{'NO ' if sentence.blocks else 'yes'} {sentence.rule} ({sentence.citation}): {sentence.text}")
-    typer.echo(explaining.conclusion(case, policy))
+    given = facts is not None or zip_code is not None or state is not None
+    if not given and officer_cli.explain_known(what, case.now, policy, blocking=blocking):
+        return
+    officer_cli.say(case, policy, blocking=blocking)
 
 
 def _given(

@@ -1,0 +1,95 @@
+"""An officer reads from the store why a call was placed, and what a campaign would do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from typer.testing import CliRunner
+
+import compliance
+from accounts import officer
+from accounts.errors import NotFoundError
+from accounts.model import Reservation
+from accounts.records import AddressRecord
+from dialer.cli import app
+from domain.ids import AttemptId
+from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
+
+from .conftest import NOON, Floor
+
+pytestmark = pytest.mark.store
+RUN = CliRunner()
+NEW_YORK = AddressRecord("10001", "NY", "New York")
+
+
+@pytest.fixture(scope="session")
+def policy() -> compliance.Policy:
+    return compliance.load_policy()
+
+
+@pytest.fixture
+def desk(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Floor:
+    """The floor, as the store that the commands open."""
+    monkeypatch.setenv("FAIRDIAL_DATABASE__URL", floor.store.url.render_as_string(hide_password=False))
+    return floor
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    found = RUN.invoke(app, list(arguments), env={"COLUMNS": "200"})
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    return found.exit_code, found.output
+
+
+def placed(floor: Floor, policy: compliance.Policy, **recorded: object) -> AttemptId:
+    """A call that was placed; `recorded` is what its record says otherwise than the gate did."""
+    floor.account(1, address=NEW_YORK)
+    (held,) = floor.claims(1)
+    made = floor.reserve(held, lambda facts: replace(compliance.decide(facts, policy), **recorded))  # type: ignore[arg-type]
+    assert isinstance(made, Reservation)
+    floor.end(made, Outcome.NO_ANSWER)
+    return made.attempt
+
+
+def test_an_attempt_nobody_made_is_not_explained(desk: Floor) -> None:
+    with pytest.raises(NotFoundError, match="no decision of that id"):
+        desk.store.read(officer.decision_of, AttemptId("0" * 32))
+
+
+def test_an_attempt_is_explained_by_its_own_facts_and_replays_bit_for_bit(
+    desk: Floor, policy: compliance.Policy
+) -> None:
+    attempt = placed(desk, policy)
+    desk.account(1, address=AddressRecord("90012", "CA", "Los Angeles"))
+    code, said = run("compliance", "explain", attempt)
+    assert code == 0
+    assert "allowed, counts toward limits" in said
+    assert "yes US-FDC-01" in said
+    assert "10:00 in America/New_York (address 10001)" in said
+    assert "Los_Angeles" not in said
+    assert said.rstrip().endswith("Replay gives the recorded decision bit for bit.")
+
+
+def test_a_record_that_is_not_what_the_rules_say_is_told_from_its_replay(
+    desk: Floor, policy: compliance.Policy
+) -> None:
+    attempt = placed(desk, policy, counted=False)
+    code, said = run("compliance", "explain", attempt)
+    assert code == 1
+    assert "counted: recorded False, now True" in said
+
+
+def test_a_number_in_the_store_is_explained_by_what_is_known_of_it(desk: Floor, policy: compliance.Policy) -> None:
+    placed(desk, policy)
+    code, said = run("compliance", "explain", "+12125560001", "--at", NOON.isoformat())
+    assert code == 0
+    assert "in campaign demo, facts from the store" in said
+    assert "NO " in said
+    (known,) = desk.store.read(officer.facts_for_number, PhoneNumber("+12125560001"), later())
+    assert [event.result.value for event in known.facts.history] == ["no_answer"]
+
+
+def later() -> datetime:
+    return NOON.replace(hour=18)
