@@ -6,8 +6,8 @@ Nothing here writes. Where a decision is looked at again, the facts are those of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
@@ -162,3 +162,37 @@ def facts_of_list(
     )
     found = [facts for entry in entries if (facts := _facts(tx, entry, at)) is not None]
     return found, entries[-1] if entries else None
+
+
+def facts_decided(
+    tx: Connection, start: datetime, end: datetime, after: AttemptId | None, limit: int
+) -> tuple[Sequence[CallFacts], AttemptId | None]:
+    """Facts of the next decisions made in a span of time, each under the id of its decision.
+
+    Args:
+        after: the decision the last batch ended with; None at first.
+
+    Returns:
+        The facts, and the decision they end with; None when the span is at its end. Rows without facts are left out.
+    """
+    rows = tx.execute(
+        select(decisions.c.id, decisions.c.facts)
+        .where(
+            decisions.c.id > (after or _first_id(start - _ID_EARLIER)),
+            decisions.c.id < _first_id(end),  # an id is made before its decision
+            decisions.c.at >= start,
+            decisions.c.at < end,
+        )
+        .order_by(decisions.c.id)
+        .limit(limit)
+    ).all()
+    found = [replace(facts_from_json(row.facts), id=row.id) for row in rows if row.facts is not None]
+    return found, AttemptId(rows[-1].id) if rows else None
+
+
+_ID_EARLIER: Final = timedelta(hours=1)
+"""An id is at most that much older than its decision; ids sort by time and so spare reading the whole table."""
+
+
+def _first_id(instant: datetime) -> AttemptId:
+    return AttemptId(f"{int(instant.timestamp() * 1000):012x}" + "0" * 20)

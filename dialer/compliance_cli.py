@@ -18,7 +18,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compliance import abandonment, diff, dnc, rule_table
-from compliance.cases import BadInput, answer_json, answers, facts_of, instant_text, read_case
+from compliance.cases import BadInput, answer_json, answers, facts_of, read_case
 from compliance.facts import CallFacts, FactsError
 from compliance.packs import PolicyError
 from compliance.policy import Policy, load_policy
@@ -202,14 +202,16 @@ def _given(
 def policy_diff(
     old: Annotated[Path, typer.Argument(help="Directory of the old packs.")],
     new: Annotated[Path, typer.Argument(help="Directory of the new packs.")],
-    against: Annotated[Path, typer.Option(help="Cases (one JSON object a line) to answer under both.")],
+    against: Annotated[
+        Path, typer.Option(help="What to answer under both: yesterday (UTC, from the store), or a file of cases.")
+    ],
 ) -> None:
     """Name the rules that differ and the calls whose answer would change."""
     before, after = _policy(directory=old), _policy(directory=new)
     console = Console(highlight=False, soft_wrap=True)
     for rule in diff.rule_changes(before, after):
         console.print(f"rule {rule.id}: {rule.what}", markup=False)
-    calls, refused = _cases(against)
+    calls, refused = (officer_cli.yesterdays_calls(), 0) if str(against) == "yesterday" else _cases(against)
     tally: Counter[str] = Counter()
     for change in diff.changes(calls, before, after):
         tally[change.what] += 1
@@ -227,27 +229,23 @@ def _cases(file: Path) -> tuple[list[CallFacts], int]:
 
 @app.command()
 def preflight(
-    file: Annotated[Path, typer.Argument(help="Cases, one JSON object a line; - is standard input.")],
+    what: Annotated[
+        str, typer.Argument(help="A campaign; or a file of cases, one JSON object a line; - is standard input.")
+    ],
     at: Annotated[datetime | None, typer.Option(help="Judge all of them at this instant (UTC).")] = None,
     customer_pack: Packs = None,
 ) -> None:
-    """Count how many calls each rule will skip, and when the others may next be placed."""
+    """Count how many calls each rule will skip, and when the others may next be placed. Nothing is written."""
     policy = _policy(customer_pack)
-    calls, refused = _cases(file)
-    if at is not None:
-        calls = [replace(facts, now=at.replace(tzinfo=UTC)) for facts in calls]
-    found = diff.preflight(calls, policy)
-    console = Console(highlight=False)
-    table = Table(
-        "rule", "first to block", "blocks at all", title=f"{len(calls)} calls, {found.callable_now} callable now"
-    )
-    first = dict(found.by_rule)
-    for rule, count in found.touched:
-        table.add_row(rule, str(first.get(rule, 0)), str(count))
-    console.print(table)
-    for hour, count in found.next_callable:
-        console.print(f"callable from {instant_text(hour)}: {count}")
-    console.print(f"held until a person or a new fact: {found.held}; lines that were no case: {refused}")
+    instant = None if at is None else at.replace(tzinfo=UTC)
+    if what != "-" and not Path(what).is_file():
+        officer_cli.preflight(what, instant, policy)
+        return
+    calls, refused = _cases(Path(what))
+    if instant is not None:
+        calls = [replace(facts, now=instant) for facts in calls]
+    officer_cli.show_preflight(f"{len(calls)} calls", diff.preflight(calls, policy))
+    typer.echo(f"Lines that were no case: {refused}.")
 
 
 @app.command(name="dnc-build")

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Final
 
 import typer
+from rich.bar import Bar
+from rich.progress import Progress, TaskID
+from rich.table import Table
 
 import compliance
-from accounts import officer
+from accounts import campaigns, officer
 from accounts.officer import Recorded
+from accounts.store import Store
+from compliance import diff
 from compliance import explain as explaining
+from compliance.diff import Preflight
 from compliance.facts import CallFacts
 from compliance.policy import Policy
 from compliance.wire import WireError
 from dialer import settings as settings_file
-from dialer.command_line import fail, opened_store
-from domain.ids import AttemptId
+from dialer.command_line import console, errors, fail, opened_store
+from domain.clock import SystemClock
+from domain.ids import AttemptId, CampaignId
 from domain.phone import PhoneNumber, PhoneNumberError
+
+BATCH: Final = 500
+"""Accounts or decisions read in one snapshot."""
+BAR_WIDTH: Final = 40
 
 
 def say(facts: CallFacts, policy: Policy, *, blocking: bool) -> None:
@@ -76,3 +89,68 @@ def explain_known(number: str, at: datetime, policy: Policy, *, blocking: bool) 
         typer.echo(f"Account {account.facts.debt} in campaign {account.campaign}, facts from the store:")
         say(account.facts, policy, blocking=blocking)
     return bool(known)
+
+
+def preflight(campaign: str, at: datetime | None, policy: Policy) -> None:
+    """What the gate would do now with every open account of a campaign. Nothing is written."""
+    now = at or SystemClock().now()
+    with opened_store() as store, Progress(console=errors, transient=True) as bar:
+        found = store.read(campaigns.find, campaign)
+        task = bar.add_task("asking the gate", total=store.read(officer.open_entries, found.id))
+        result = diff.preflight(_list_facts(store, found.id, now, bar, task), policy)
+    show_preflight(f"{found.name} at {now:%Y-%m-%d %H:%M} UTC", result)
+
+
+def _list_facts(store: Store, campaign: CampaignId, now: datetime, bar: Progress, task: TaskID) -> Iterator[CallFacts]:
+    last: int | None = 0
+    while last is not None:
+        batch, last = store.read(officer.facts_of_list, campaign, now, last, BATCH)
+        for facts in batch:
+            yield facts
+            bar.advance(task)
+
+
+def show_preflight(title: str, found: Preflight) -> None:
+    """A table that adds up to the list, and a histogram of the next callable times."""
+    total = found.callable_now + sum(count for _, count in found.by_rule)
+    first = dict(found.by_rule)
+    table = Table("rule", "first to block", "blocks at all", title=title, title_justify="left")
+    for rule, count in found.touched:
+        table.add_row(rule, str(first.get(rule, 0)), str(count))
+    table.add_section()
+    table.add_row("callable now", str(found.callable_now), "")
+    table.add_row("accounts", str(total), "")
+    console.print(table)
+    console.print(_histogram(found))
+    console.print(f"Held until a person or a new fact: {found.held}.", highlight=False)
+
+
+def _histogram(found: Preflight) -> Table:
+    """Bars by the hour within two days, by the day beyond."""
+    bars: dict[str, int] = {}
+    hours = [hour for hour, _ in found.next_callable]
+    by_hour = not hours or hours[-1] - hours[0] <= timedelta(days=2)
+    for hour, count in found.next_callable:
+        label = f"{hour:%a %Y-%m-%d %H:00}" if by_hour else f"{hour:%a %Y-%m-%d}"
+        bars[label] = bars.get(label, 0) + count
+    most = max(bars.values(), default=1)
+    table = Table("callable from (UTC)", "accounts", "", box=None, title="Next callable", title_justify="left")
+    for label, count in bars.items():
+        table.add_row(label, str(count), Bar(most, 0, count, width=BAR_WIDTH))
+    return table
+
+
+def yesterdays_calls() -> list[CallFacts]:
+    """The facts of every decision of yesterday (UTC), from the store."""
+    end = datetime.combine(SystemClock().now().astimezone(UTC).date(), time(), UTC)
+    calls: list[CallFacts] = []
+    last: AttemptId | None = None
+    with opened_store() as store:
+        while True:
+            try:
+                batch, last = store.read(officer.facts_decided, end - timedelta(days=1), end, last, BATCH)
+            except WireError as error:
+                fail(f"the facts of a decision cannot be read ({error}); another version wrote them: use that one")
+            if last is None:
+                return calls
+            calls.extend(batch)

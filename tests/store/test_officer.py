@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 import compliance
@@ -13,6 +14,7 @@ from accounts import officer
 from accounts.errors import NotFoundError
 from accounts.model import Reservation
 from accounts.records import AddressRecord
+from accounts.tables import decisions
 from dialer.cli import app
 from domain.ids import AttemptId
 from domain.outcomes import Outcome
@@ -93,3 +95,37 @@ def test_a_number_in_the_store_is_explained_by_what_is_known_of_it(desk: Floor, 
 
 def later() -> datetime:
     return NOON.replace(hour=18)
+
+
+def test_a_preflight_adds_up_and_writes_nothing(desk: Floor, policy: compliance.Policy) -> None:
+    placed(desk, policy)
+    for n in range(2, 5):
+        desk.account(n, address=NEW_YORK)
+    written = desk.store.read(lambda tx: tx.execute(select(func.count()).select_from(decisions)).scalar_one())
+    code, said = run("compliance", "preflight", "demo", "--at", "2026-12-01T15:30:00")
+    words = [line.replace("│", " ").split() for line in said.splitlines()]
+    assert code == 0
+    assert ["callable", "now", "3"] in words
+    assert ["accounts", "4"] in words
+    assert any(line[:4] == ["Tue", "2026-12-01", "19:00", "1"] for line in words)
+    assert desk.store.read(lambda tx: tx.execute(select(func.count()).select_from(decisions)).scalar_one()) == written
+
+
+def test_a_list_is_read_in_batches_to_its_end(desk: Floor) -> None:
+    for n in range(1, 6):
+        desk.account(n)
+    first, last = desk.store.read(officer.facts_of_list, desk.campaign, NOON, 0, 3)
+    assert last is not None
+    rest, _ = desk.store.read(officer.facts_of_list, desk.campaign, NOON, last, 3)
+    assert (len(first), len(rest)) == (3, 2)
+    assert len({facts.id for facts in (*first, *rest)}) == 5
+
+
+def test_the_decisions_of_a_day_are_read_and_no_others(desk: Floor, policy: compliance.Policy) -> None:
+    attempt = placed(desk, policy)
+    day = NOON.replace(hour=0)
+    found, last = desk.store.read(officer.facts_decided, day, day + timedelta(days=1), None, 10)
+    assert [facts.id for facts in found] == [attempt] == [last]
+    assert desk.store.read(officer.facts_decided, day, day + timedelta(days=1), last, 10) == ([], None)
+    assert desk.store.read(officer.facts_decided, day - timedelta(days=1), day, None, 10) == ([], None)
+    assert desk.store.read(officer.facts_decided, NOON, NOON + timedelta(hours=1), None, 10)[1] == attempt
