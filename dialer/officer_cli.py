@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.bar import Bar
@@ -14,6 +15,7 @@ from rich.table import Table
 
 import compliance
 from accounts import campaigns, officer
+from accounts.importing.history import SHOWN, load_history, near_cap
 from accounts.officer import Recorded
 from accounts.store import Store
 from compliance import diff
@@ -154,3 +156,31 @@ def yesterdays_calls() -> list[CallFacts]:
             if last is None:
                 return calls
             calls.extend(batch)
+
+
+def import_history(
+    file: Annotated[Path, typer.Argument(help="CSV file: account or phone, at, result; channel, direction if known")],
+    client: Annotated[str, typer.Option(help="the creditor whose accounts were called")],
+    zone: Annotated[str, typer.Option(help="zone of instants without an offset, as America/New_York")] = "",
+) -> None:
+    """Load the trailing attempts of another dialer, so that they count. The same file again changes nothing."""
+    try:
+        place = ZoneInfo(zone) if zone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        fail(f"{zone!r} is no time zone; write it as America/New_York")
+    now, unusable = SystemClock().now(), file.with_name(f"{file.stem}.errors.csv")
+    with opened_store() as store:
+        report = load_history(store, file, client, now, unusable, place)
+        near = store.read(near_cap, now, report.debts)
+    console.print(
+        f"{report.rows} rows: {report.new} contacts new, {report.same} as before, {report.bad} not usable.",
+        highlight=False,
+    )
+    if report.bad:
+        console.print(f"What is wrong with which row: {unusable}", highlight=False, markup=False)
+    table = Table("in the last 7 days", "debts", "persons", title="Near a cap (other systems' calls)")
+    for count in SHOWN:
+        label = f"{count} calls" + (" or more" if count == SHOWN[-1] else "")
+        table.add_row(label, str(near.debts[count]), str(near.persons[count]))
+    table.add_row("a conversation (cool-off)", str(near.talked), "")
+    console.print(table)

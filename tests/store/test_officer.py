@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 import compliance
 from accounts import officer
 from accounts.errors import NotFoundError
+from accounts.importing.history import NearCap, load_history, near_cap
 from accounts.model import Reservation
 from accounts.records import AddressRecord
 from accounts.tables import decisions
@@ -129,3 +132,28 @@ def test_the_decisions_of_a_day_are_read_and_no_others(desk: Floor, policy: comp
     assert desk.store.read(officer.facts_decided, day, day + timedelta(days=1), last, 10) == ([], None)
     assert desk.store.read(officer.facts_decided, day - timedelta(days=1), day, None, 10) == ([], None)
     assert desk.store.read(officer.facts_decided, NOON, NOON + timedelta(hours=1), None, 10)[1] == attempt
+
+
+def test_history_of_another_dialer_counts_once_and_bad_rows_are_listed(desk: Floor, tmp_path: Path) -> None:
+    desk.account(1)
+    file = tmp_path / "old.csv"
+    rows = [f"A1,,{NOON - timedelta(hours=n):%Y-%m-%dT%H:%M:%SZ},No Answer" for n in range(1, 6)]
+    wrong = ["A1,,2026-11-30T10:00:00,busy", "A1,,2026-11-30T10:00:00Z,hm", "A9,,2026-11-30T10:00:00Z,busy"]
+    file.write_text("\n".join(["Account,Phone,Call time,Disposition", *rows, *wrong, ""]), encoding="utf-8")
+    first = load_history(desk.store, file, "Acme", NOON, tmp_path / "errors.csv")
+    assert (first.rows, first.new, first.same, first.bad) == (8, 5, 0, 3)
+    assert len((tmp_path / "errors.csv").read_text("utf-8").splitlines()) == 4
+    again = load_history(desk.store, file, "Acme", NOON, tmp_path / "errors.csv")
+    assert (again.new, again.same) == (0, 5)
+    assert desk.store.read(near_cap, NOON, first.debts) == NearCap(Counter({5: 1}), Counter({5: 1}), 0)
+    (known,) = desk.store.read(officer.facts_for_number, PhoneNumber("+12125560001"), NOON)
+    assert len(known.facts.history) == 5
+
+
+def test_history_is_loaded_by_the_command_with_a_report(desk: Floor, tmp_path: Path) -> None:
+    desk.account(1)
+    file = tmp_path / "old.csv"
+    file.write_text("phone;at;result\n+12125560001;2026-11-20T10:00:00;rpc\n", encoding="utf-8")
+    code, said = run("import-history", str(file), "--client", "Acme", "--zone", "America/New_York")
+    assert code == 0
+    assert "1 rows: 1 contacts new, 0 as before, 0 not usable." in said
