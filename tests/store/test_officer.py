@@ -18,7 +18,9 @@ from accounts.importing.history import NearCap, load_history, near_cap
 from accounts.model import Reservation
 from accounts.records import AddressRecord
 from accounts.tables import decisions
+from dialer import officer_cli
 from dialer.cli import app
+from domain.clock import SystemClock
 from domain.ids import AttemptId
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
@@ -157,3 +159,15 @@ def test_history_is_loaded_by_the_command_with_a_report(desk: Floor, tmp_path: P
     code, said = run("import-history", str(file), "--client", "Acme", "--zone", "America/New_York")
     assert code == 0
     assert "1 rows: 1 contacts new, 0 as before, 0 not usable." in said
+
+
+def test_other_rules_are_tried_on_yesterdays_decisions(
+    desk: Floor, policy: compliance.Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed(desk, policy)
+    clock = SystemClock.starting_at(NOON + timedelta(days=1))
+    monkeypatch.setattr(officer_cli, "SystemClock", lambda: clock)
+    packs = str(Path(compliance.__file__).parent / "policies")
+    code, said = run("compliance", "policy", "diff", packs, packs, "--against", "yesterday")
+    assert code == 0
+    assert "1 calls: no call changes" in said
