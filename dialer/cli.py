@@ -13,7 +13,7 @@ from accounts import campaigns, suppression
 from accounts.importing.load import ImportPlan, load
 from accounts.importing.preview import preview
 from compliance.facts import SuppressionKind
-from dialer import campaign_cli, compliance_cli, run_cli, simulate_cli, trunk_cli
+from dialer import campaign_cli, compliance_cli, officer_cli, run_cli, simulate_cli, trunk_cli
 from dialer import settings as settings_file
 from dialer.agent_terminal import agent
 from dialer.asterisk import cli as asterisk_cli
@@ -42,6 +42,7 @@ app.command()(run_cli.run)
 app.command()(carrier)
 app.command()(agent)
 app.command()(doctor)
+app.command("import-history")(officer_cli.import_history)
 
 
 @app.command("import")

@@ -18,11 +18,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compliance import abandonment, diff, dnc, rule_table
-from compliance import explain as explaining
-from compliance.cases import BadInput, answer_json, answers, facts_of, instant_text, read_case
+from compliance.cases import BadInput, answer_json, answers, facts_of, read_case
 from compliance.facts import CallFacts, FactsError
 from compliance.packs import PolicyError
 from compliance.policy import Policy, load_policy
+from dialer import officer_cli
+from domain.ids import AttemptId, is_call_id
 
 app = typer.Typer(no_args_is_help=True, help="May this number be called: check, explain, count, compare.")
 policy_app = typer.Typer(no_args_is_help=True, help="Compare versions of the rules.")
@@ -142,8 +143,10 @@ def _plain(value: Fraction) -> int | float:
 
 @app.command()
 def explain(
-    number: Annotated[str, typer.Argument(help="Number in E.164 form, as +12125550147.")],
-    at: Annotated[str, typer.Option("--at", help="Instant with offset, as 2026-12-01T13:00:00Z.")],
+    what: Annotated[
+        str, typer.Argument(help="An attempt (32 hex digits), or a number in E.164 form, as +12125550147.")
+    ],
+    at: Annotated[str, typer.Option("--at", help="For a number: instant with offset, as 2026-12-01T13:00:00Z.")] = "",
     facts: Annotated[Path | None, typer.Option(help="A file with one case whose other facts are used.")] = None,
     purpose: Annotated[str, typer.Option(help="Purpose of the call.")] = "debt_third_party",
     zip_code: Annotated[str | None, typer.Option("--zip", help="ZIP code of a known address.")] = None,
@@ -152,13 +155,22 @@ def explain(
     blocking: Annotated[bool, typer.Option("--blocking", help="Only the rules that block.")] = False,
     customer_pack: Packs = None,
 ) -> None:
-    """Say what every rule says of calling a number at an instant, a sentence each."""
-    case = _given(number, at, facts, purpose, {"zip": zip_code, "state": state}, country)
+    """Say what every rule says of an attempt, or of calling a number at an instant, a sentence each.
+
+    An attempt is explained by the facts recorded with it, and replayed. A number's facts come from the account store
+    where an account is called there, unless facts are given here.
+    """
+    if is_call_id(what):
+        officer_cli.explain_attempt(AttemptId(what), _policy(customer_pack), blocking=blocking)
+        return
+    if not at:
+        raise _fail("--at: say when the number would be called, as 2026-12-01T13:00:00Z (an attempt is 32 hex digits)")
+    case = _given(what, at, facts, purpose, {"zip": zip_code, "state": state}, country)
     policy = _policy(customer_pack)
-    for sentence in explaining.explain(case, policy):
-        if sentence.blocks or not blocking:
-            typer.echo(f"{'NO ' if sentence.blocks else 'yes'} {sentence.rule} ({sentence.citation}): {sentence.text}")
-    typer.echo(explaining.conclusion(case, policy))
+    given = facts is not None or zip_code is not None or state is not None
+    if not given and officer_cli.explain_known(what, case.now, policy, blocking=blocking):
+        return
+    officer_cli.say(case, policy, blocking=blocking)
 
 
 def _given(
@@ -190,14 +202,16 @@ def _given(
 def policy_diff(
     old: Annotated[Path, typer.Argument(help="Directory of the old packs.")],
     new: Annotated[Path, typer.Argument(help="Directory of the new packs.")],
-    against: Annotated[Path, typer.Option(help="Cases (one JSON object a line) to answer under both.")],
+    against: Annotated[
+        Path, typer.Option(help="What to answer under both: yesterday (UTC, from the store), or a file of cases.")
+    ],
 ) -> None:
     """Name the rules that differ and the calls whose answer would change."""
     before, after = _policy(directory=old), _policy(directory=new)
     console = Console(highlight=False, soft_wrap=True)
     for rule in diff.rule_changes(before, after):
         console.print(f"rule {rule.id}: {rule.what}", markup=False)
-    calls, refused = _cases(against)
+    calls, refused = (officer_cli.yesterdays_calls(), 0) if str(against) == "yesterday" else _cases(against)
     tally: Counter[str] = Counter()
     for change in diff.changes(calls, before, after):
         tally[change.what] += 1
@@ -215,27 +229,23 @@ def _cases(file: Path) -> tuple[list[CallFacts], int]:
 
 @app.command()
 def preflight(
-    file: Annotated[Path, typer.Argument(help="Cases, one JSON object a line; - is standard input.")],
+    what: Annotated[
+        str, typer.Argument(help="A campaign; or a file of cases, one JSON object a line; - is standard input.")
+    ],
     at: Annotated[datetime | None, typer.Option(help="Judge all of them at this instant (UTC).")] = None,
     customer_pack: Packs = None,
 ) -> None:
-    """Count how many calls each rule will skip, and when the others may next be placed."""
+    """Count how many calls each rule will skip, and when the others may next be placed. Nothing is written."""
     policy = _policy(customer_pack)
-    calls, refused = _cases(file)
-    if at is not None:
-        calls = [replace(facts, now=at.replace(tzinfo=UTC)) for facts in calls]
-    found = diff.preflight(calls, policy)
-    console = Console(highlight=False)
-    table = Table(
-        "rule", "first to block", "blocks at all", title=f"{len(calls)} calls, {found.callable_now} callable now"
-    )
-    first = dict(found.by_rule)
-    for rule, count in found.touched:
-        table.add_row(rule, str(first.get(rule, 0)), str(count))
-    console.print(table)
-    for hour, count in found.next_callable:
-        console.print(f"callable from {instant_text(hour)}: {count}")
-    console.print(f"held until a person or a new fact: {found.held}; lines that were no case: {refused}")
+    instant = None if at is None else at.replace(tzinfo=UTC)
+    if what != "-" and not Path(what).is_file():
+        officer_cli.preflight(what, instant, policy)
+        return
+    calls, refused = _cases(Path(what))
+    if instant is not None:
+        calls = [replace(facts, now=instant) for facts in calls]
+    officer_cli.show_preflight(f"{len(calls)} calls", diff.preflight(calls, policy))
+    typer.echo(f"Lines that were no case: {refused}.")
 
 
 @app.command(name="dnc-build")
