@@ -24,6 +24,7 @@ from dialer.asterisk.root import AsteriskProgram
 
 START_DEADLINE_S: Final = 30.0
 STOP_DEADLINE_S: Final = 10.0
+PORTS_DEADLINE_S: Final = 3.0
 _LONGEST_SOCKET_PATH: Final = 100
 _TAIL_LINES: Final = 12
 AMI_USER: Final = "fairdial"
@@ -175,8 +176,7 @@ class Instance:
         """
         if self.pid() is not None:
             raise AsteriskError(f"Asterisk is already running in {self.place.folder}: stop it first")
-        if in_use := taken(self.address, self.ports):
-            raise AsteriskError(f"{', '.join(in_use)} taken by another program: stop it, or set other ports")
+        await self._wait_for_ports()
         console = self.place.log / "console.log"
         (self.place.log / "messages.log").unlink(missing_ok=True)
         with console.open("wb") as output:
@@ -197,6 +197,16 @@ class Instance:
         except TimeoutError:
             self.kill()
             raise self._failed(f"was not ready after {deadline_s:g} s") from None
+
+    async def _wait_for_ports(self) -> None:
+        """Give a predecessor that was just killed a moment to let go of its ports: the kernel closes them after it."""
+        try:
+            async with asyncio.timeout(PORTS_DEADLINE_S):
+                while taken(self.address, self.ports):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            in_use = ", ".join(taken(self.address, self.ports))
+            raise AsteriskError(f"{in_use} taken by another program: stop it, or set other ports") from None
 
     async def _wait_ready(self) -> None:
         while not await self._answers():
