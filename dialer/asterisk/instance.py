@@ -202,7 +202,7 @@ class Instance:
         """Give a predecessor that was just killed a moment to let go of its ports: the kernel closes them after it."""
         try:
             async with asyncio.timeout(PORTS_DEADLINE_S):
-                while taken(self.address, self.ports):
+                while taken(self.address, self.ports):  # noqa: ASYNC110  # the kernel tells nobody
                     await asyncio.sleep(0.05)
         except TimeoutError:
             in_use = ", ".join(taken(self.address, self.ports))
