@@ -44,8 +44,8 @@ SETTINGS: Final = CampaignSettings(
 
 async def measure(folder: Path, console: Console) -> None:
     """Run the floor and print what came of it."""
-    talks = ["-key", "voice", str(voice(folder / "sipp"))]
-    async with raised(folder, "floor", AGENTS, talks) as site:
+    voice(folder / "sipp")
+    async with raised(folder, "floor", AGENTS) as site:
         stock(folder, site.agents, ACCOUNTS, SETTINGS)
         limits = TrunkLimits(site.trunk.name, channels=480, calls_per_second=CALLS_PER_SECOND)
         async with dialing(site, limits, HABITS):

@@ -13,6 +13,11 @@ SCENARIOS: Final = Path(__file__).parent / "scenarios"
 STOP_S: Final = 10.0
 
 
+def truth_file(folder: Path, scenario: str) -> Path:
+    """What the scenario's far end saw, a line each: instant, what, Call-ID, called number."""
+    return folder / f"{scenario}.truth"
+
+
 class SippError(RuntimeError):
     """SIPp is missing, or ended when it should not."""
 
@@ -43,7 +48,7 @@ async def answering(
         folder,
         [
             *("-p", str(port), "-mp", str(media_ports.start)),
-            *("-nd", "-aa", *more),
+            *("-nd", "-aa", "-trace_logs", "-log_file", str(truth_file(folder, scenario)), *more),
         ],
     )
     try:
@@ -80,7 +85,7 @@ async def _start(scenario: str, folder: Path, arguments: Sequence[str]) -> async
     command = [program(), "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-nostdin", *errors, *arguments]
     with (folder / f"{scenario}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
+            *command, cwd=folder, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
         )
     with suppress(TimeoutError):  # a mistake in the scenario shows at once
         async with asyncio.timeout(0.3):

@@ -73,13 +73,12 @@ class Site:
 
 
 @asynccontextmanager
-async def raised(folder: Path, carrier: str, agents: int, more: Sequence[str] = ()) -> AsyncIterator[Site]:
+async def raised(folder: Path, carrier: str, agents: int) -> AsyncIterator[Site]:
     """Start Asterisk, the carrier and the agents' telephones; take them down at the end.
 
     Args:
         carrier: the scenario the carrier plays.
         agents: telephones that are registered.
-        more: further arguments of the carrier's SIPp.
     """
     (folder / "sipp").mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -103,7 +102,7 @@ async def raised(folder: Path, carrier: str, agents: int, more: Sequence[str] = 
         site = Site(folder, instance, trunk, tuple(phone.name for phone in phones))
         site.pids["Asterisk"] = instance.pid() or 0
         media_ports = range(media.first, media.first + 1000)
-        answering = sipp.answering(carrier, folder / "sipp", carrier_port, media_ports, more)
+        answering = sipp.answering(carrier, folder / "sipp", carrier_port, media_ports)
         site.pids["SIPp, carrier"] = await stack.enter_async_context(answering)
         users = [(phone.name, phone.secret) for phone in phones]
         await sipp.register(folder / "sipp", ports.sip, phone_port, users)
@@ -158,12 +157,10 @@ async def dialing(site: Site, limits: TrunkLimits, habits: Habits) -> AsyncItera
         del site.pids["engine"]
 
 
-def voice(folder: Path) -> Path:
-    """A person: "hello" for 0.4 s, listens for 2 s, then talks on and off. Headerless mu-law at 8 kHz, for SIPp."""
+def voice(folder: Path) -> None:
+    """A person: "hello" for 0.4 s, listens for 2 s, then talks on and off. `voice.ulaw`, mu-law at 8 kHz, for SIPp."""
     t = np.arange(8000 * 12) / 8000
     words = np.sin(2 * np.pi * 300 * t) * (np.sin(2 * np.pi * 1.3 * t) > PAUSES)
     spoken = (t < HELLO_S) | (t > LISTENS_UNTIL_S)
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "voice.ulaw"
-    file.write_bytes(mulaw((LOUDNESS * words * spoken).astype(np.int16)))
-    return file
+    (folder / "voice.ulaw").write_bytes(mulaw((LOUDNESS * words * spoken).astype(np.int16)))
