@@ -41,6 +41,10 @@ test-long: asterisk ## what takes minutes: long simulations and soaks
 bench: asterisk ## measure, and print tables with ratios
 	@for each in ami_codec claim_reserve gate; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
+mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a test notice? Goes on where it stopped; about an hour
+	@nice $(BIN)/python -m benchmarks.mutation
+	@nice $(BIN)/python -m benchmarks.mutation --survivors --publish docs/reference/mutation.md
+
 chaos: asterisk ## kill and cut things under calls; a table of what became of each call, about 5 minutes
 	@$(BIN)/python -m benchmarks.chaos
 
@@ -58,4 +62,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate quick full help asterisk demo check test test-long bench bench-pacing fmt lock
