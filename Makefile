@@ -42,6 +42,10 @@ bench: asterisk ## measure, print tables with ratios, and write docs/reference/b
 	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks
 
+mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a test notice? Goes on where it stopped; about an hour
+	@nice $(BIN)/python -m benchmarks.mutation
+	@nice $(BIN)/python -m benchmarks.mutation --survivors --publish docs/reference/mutation.md
+
 chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 4 minutes
 	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks.chaos
@@ -60,4 +64,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate quick full help asterisk demo check test test-long bench bench-pacing fmt lock

@@ -24,6 +24,7 @@ from accounts.model import Campaign, Claim, Refusal, RefusalCause, Reservation, 
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
+from dialer.holds import Holds
 from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
 from dialer.stop_switch import StopSwitch
@@ -122,6 +123,7 @@ class LoopTools:
     stop_switch: StopSwitch
     decide: Callable[[Facts], Ruling]
     engine: str
+    holds: Holds
 
 
 class CampaignLoop:
@@ -175,6 +177,9 @@ class CampaignLoop:
             return
         if tools.stop_switch.is_pulled():
             self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
+            return
+        if held := tools.holds.campaign(self.campaign.settings):
+            self._say(held)
             return
         trunks = [tools.trunks[name] for name in names]
         decision = self._decide(trunks)

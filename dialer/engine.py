@@ -33,6 +33,7 @@ from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
 from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall, pacing_settings
+from dialer.holds import Holds, NoHolds
 from dialer.link_health import LinkHealth
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
@@ -158,10 +159,12 @@ class Engine:
         name: str = "engine",
         memory: PacingMemory | None = None,
         heard_at: Callable[[], float] | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
         self.name = name
+        self.holds: Holds = holds or NoHolds()
         self.leases = LeaseBoard(name, clock)
         self._store = store
         self._telephony = telephony
@@ -188,7 +191,7 @@ class Engine:
         self._writes_failing = 0
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
-        self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name)
+        self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds)
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -362,8 +365,9 @@ class Engine:
         return self._health.health(link_up=self.may_dial())
 
     def may_dial(self) -> bool:
-        """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end."""
-        return self.link_up and not self._draining and not self._writes_failing
+        """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end, or
+        the clock is wrong."""
+        return self.link_up and not self._draining and not self._writes_failing and not self.holds.everything()
 
     def release(self, attempt: AttemptId) -> None:
         if attempt in self._calls:
