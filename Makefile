@@ -50,6 +50,10 @@ chaos: asterisk ## kill and cut things under load; a table of what became of eac
 	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks.chaos
 
+compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
+	@$(if $(STAND_INS),$(MAKE) --no-print-directory $(VENV)/.ready)
+	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)
+
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
 	@nice $(BIN)/python -m benchmarks.pacing.cost
@@ -64,4 +68,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos mutate quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate compose-test quick full help asterisk demo check test test-long bench bench-pacing fmt lock
