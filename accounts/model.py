@@ -121,7 +121,7 @@ class CampaignSettings:
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
         release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
-        connect_within_s: from verdict to treatment.
+        connect_within_s: from the end of the greeting (from the answer without detection) to the treatment.
         max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
