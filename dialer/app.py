@@ -36,9 +36,11 @@ from dialer.asterisk.settings import SipTrunk
 from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
+from dialer.clock_watch import ClockWatch, ask_chrony, store_clock
 from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
+from dialer.holds import ClockAndLaw
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
 from dialer.redis_state import RedisState
@@ -46,7 +48,7 @@ from dialer.shared_state import MemoryState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
-from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.timings import LoopWatch, StoreTimes, settled_memory, short_turns
 from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
@@ -140,7 +142,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         NotConnectedError: Asterisk does not answer, or refuses the secret.
         PolicyError: the rule packs or the zone data cannot be used.
     """
-    policy = compliance.load_policy()
+    policy = _policy(parts.state_dir)
     clock, registry = parts.clock, CollectorRegistry()
 
     def decide(facts: Facts) -> Ruling:
@@ -148,6 +150,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
 
     async with AsyncExitStack() as stack:
         stack.enter_context(settled_memory())
+        stack.enter_context(short_turns())
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()
@@ -178,6 +181,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         trunk_watch = TrunkWatch(client, trunks)
         await trunk_watch.look()
         stop_switch = StopSwitch(parts.state_dir)
+        clock_watch = ClockWatch((ask_chrony, store_clock(store)), parts.live_trunks)
+        await clock_watch.look()
         engine = Engine(
             store,
             switch,
@@ -192,6 +197,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
+            holds=ClockAndLaw(clock_watch, policy, clock),
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -203,12 +209,27 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, coordinator)
-        kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
+        watches = (watch.run(), trunk_watch.run(), clock_watch.run())
+        kept = (chronicle.run(), capture.run(), engine.run(), *watches, coordinator.run(), status)
         for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         await capture.recover(engine.live_attempts())
         yield app
+
+
+def _policy(state_dir: Path) -> compliance.Policy:
+    """The rules and the zone data; where they cannot be used, `campaign why` says so as long as no engine runs.
+
+    Raises:
+        PolicyError: a pack is wrong, or the zone data is missing or too old.
+    """
+    try:
+        return compliance.load_policy()
+    except compliance.PolicyError as error:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        engine_status.write(state_dir, EngineStatus(refused=str(error)))
+        raise
 
 
 class _Recordings:
@@ -259,7 +280,7 @@ def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
         words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
-        trouble=trouble,
+        trouble="; ".join(words for words in (trouble, engine.holds.warning()) if words),
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),

@@ -1,0 +1,66 @@
+"""Why nothing may be dialed, or nothing for one campaign: the clock and the law, asked before each beat.
+
+The gate would block each call too; here the reason is said once, no account is claimed and none is moved.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import compliance
+from accounts.model import CampaignSettings
+from compliance.facts import Purpose
+from compliance.holds import holds
+from dialer.clock_watch import ClockWatch
+from domain.clock import Clock
+
+
+class Holds(Protocol):
+    """What the engine asks."""
+
+    def everything(self) -> str:
+        """Why no call at all may be placed; empty when nothing forbids it."""
+        ...
+
+    def campaign(self, settings: CampaignSettings) -> str:
+        """Why no call of this campaign may be placed; empty when nothing forbids it."""
+        ...
+
+    def warning(self) -> str:
+        """What should be mended although dialing goes on; empty when nothing."""
+        ...
+
+
+class NoHolds:
+    """For scenarios that are not about the clock or the law."""
+
+    def everything(self) -> str:
+        return ""
+
+    def campaign(self, _settings: CampaignSettings) -> str:
+        return ""
+
+    def warning(self) -> str:
+        return ""
+
+
+class ClockAndLaw:
+    """The clock's watch and the rules in force."""
+
+    def __init__(self, watch: ClockWatch, policy: compliance.Policy, clock: Clock) -> None:
+        self._watch = watch
+        self._policy = policy
+        self._clock = clock
+
+    def everything(self) -> str:
+        return self._watch.trouble
+
+    def campaign(self, settings: CampaignSettings) -> str:
+        """The clock first, then each reason of the law."""
+        today = self._clock.now().astimezone(ZoneInfo(settings.zone)).date()
+        found = holds(self._policy, settings.country, Purpose(settings.purpose), settings.national_dnc_file_date, today)
+        return "; ".join([words for words in (self._watch.trouble_for(settings.trunks), *found) if words])
+
+    def warning(self) -> str:
+        return self._watch.warning
