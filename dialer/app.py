@@ -40,10 +40,11 @@ from dialer.clock_watch import ClockWatch, ask_chrony, store_clock
 from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
-from dialer.holds import ClockAndLaw
+from dialer.holds import StandingHolds
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
 from dialer.redis_state import RedisState
+from dialer.room_watch import RoomWatch
 from dialer.shared_state import MemoryState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
@@ -93,6 +94,7 @@ class Parts:
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
         gateway: where agents' screens connect.
         name: the engine's, the same at each start and no other engine's.
+        least_free_bytes: room that recordings must have before a recorded call is placed.
         redis: address of what several engines share; empty for an engine by itself.
     """
 
@@ -107,6 +109,7 @@ class Parts:
     attempt_log: Path | None = None
     gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
+    least_free_bytes: int = 1
     redis: str = ""
 
 
@@ -183,6 +186,9 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stop_switch = StopSwitch(parts.state_dir)
         clock_watch = ClockWatch((ask_chrony, store_clock(store)), parts.live_trunks)
         await clock_watch.look()
+        kept_in = parts.state_dir / "recordings"
+        room_watch = RoomWatch((parts.instance.place.recordings, kept_in), parts.least_free_bytes)
+        await room_watch.look()
         engine = Engine(
             store,
             switch,
@@ -197,7 +203,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
-            holds=ClockAndLaw(clock_watch, policy, clock),
+            holds=StandingHolds(clock_watch, policy, clock, room_watch),
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -209,7 +215,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, coordinator)
-        watches = (watch.run(), trunk_watch.run(), clock_watch.run())
+        watches = (watch.run(), trunk_watch.run(), clock_watch.run(), room_watch.run())
         kept = (chronicle.run(), capture.run(), engine.run(), *watches, coordinator.run(), status)
         for work in kept:
             stack.callback(tasks.create_task(work).cancel)

@@ -1,4 +1,4 @@
-"""Why nothing may be dialed, or nothing for one campaign: the clock and the law, asked before each beat.
+"""Why nothing may be dialed, or nothing for one campaign: the clock, the law and the disk, asked before each beat.
 
 The gate would block each call too; here the reason is said once, no account is claimed and none is moved.
 """
@@ -13,7 +13,9 @@ from accounts.model import CampaignSettings
 from compliance.facts import Purpose
 from compliance.holds import holds
 from dialer.clock_watch import ClockWatch
+from dialer.room_watch import RoomWatch
 from domain.clock import Clock
+from domain.telephony import RecordingMode
 
 
 class Holds(Protocol):
@@ -33,7 +35,7 @@ class Holds(Protocol):
 
 
 class NoHolds:
-    """For scenarios that are not about the clock or the law."""
+    """For scenarios that are about something else."""
 
     def everything(self) -> str:
         return ""
@@ -45,11 +47,12 @@ class NoHolds:
         return ""
 
 
-class ClockAndLaw:
-    """The clock's watch and the rules in force."""
+class StandingHolds:
+    """The clock's watch, the rules in force, and room for recordings."""
 
-    def __init__(self, watch: ClockWatch, policy: compliance.Policy, clock: Clock) -> None:
+    def __init__(self, watch: ClockWatch, policy: compliance.Policy, clock: Clock, room: RoomWatch) -> None:
         self._watch = watch
+        self._room = room
         self._policy = policy
         self._clock = clock
 
@@ -57,10 +60,11 @@ class ClockAndLaw:
         return self._watch.trouble
 
     def campaign(self, settings: CampaignSettings) -> str:
-        """The clock first, then each reason of the law."""
+        """The clock first, then each reason of the law, then the disk."""
         today = self._clock.now().astimezone(ZoneInfo(settings.zone)).date()
         found = holds(self._policy, settings.country, Purpose(settings.purpose), settings.national_dnc_file_date, today)
-        return "; ".join([words for words in (self._watch.trouble_for(settings.trunks), *found) if words])
+        room = "" if settings.recording is RecordingMode.OFF else self._room.trouble
+        return "; ".join([words for words in (self._watch.trouble_for(settings.trunks), *found, room) if words])
 
     def warning(self) -> str:
         return self._watch.warning

@@ -49,13 +49,19 @@ PAUSES: Final = -0.4
 
 @dataclass(slots=True)
 class Site:
-    """Everything around an engine; `pids` are the processes whose cost is of interest."""
+    """Everything around an engine.
+
+    Attributes:
+        pids: the processes whose cost is of interest.
+        truth: what the carrier saw.
+    """
 
     folder: Path
     instance: Instance
     trunk: SipTrunk
     agents: tuple[str, ...]
     pids: dict[str, int] = field(default_factory=dict)
+    truth: Path = Path()
 
     @property
     def _log(self) -> Path:
@@ -108,6 +114,7 @@ async def raised(folder: Path, carrier: str, agents: int) -> AsyncIterator[Site]
         await sipp.register(folder / "sipp", ports.sip, phone_port, users)
         telephones = sipp.answering("agent", folder / "sipp", phone_port, theirs.quarter(2), ["-rtp_echo"])
         site.pids["SIPp, telephones"] = await stack.enter_async_context(telephones)
+        site.truth = sipp.truth_file(folder / "sipp", carrier)
         yield site
 
 
@@ -138,12 +145,14 @@ def stock(folder: Path, agents: Sequence[str], accounts: int, settings: Campaign
 
 
 @asynccontextmanager
-async def dialing(site: Site, limits: TrunkLimits, habits: Habits) -> AsyncIterator[EngineProcess]:
+async def dialing(
+    site: Site, limits: TrunkLimits, habits: Habits, ami_port: int | None = None, look_s: float = 1.0
+) -> AsyncIterator[EngineProcess]:
     """An engine at work on the site's store, with its agents signed in, until the context ends in order."""
     clock, gateway = SystemClock.starting_at(NOON_NEW_YORK), free_port()
     directory = AgentDirectory(site.folder)
     screens = {name: directory.enrol(AgentId(name)) for name in site.agents}
-    engine = EngineProcess(site.folder, site.instance, site.trunk, limits, clock, gateway, look_s=1.0)
+    engine = EngineProcess(site.folder, site.instance, site.trunk, limits, clock, gateway, ami_port, look_s)
     async with AsyncExitStack() as stack:
         shift = await stack.enter_async_context(asyncio.TaskGroup())
         async with engine:

@@ -260,7 +260,7 @@ def books(scene: Scene) -> Books:
     """Join the ledger with the carrier's file; the engine is to be at rest."""
     store = open_store(scene.stage.folder / "fairdial.db", TUESDAY)
     try:
-        rows, ends, taped = store.read(_ledger)
+        rows, ends, taped = store.read(ledger_rows)
     finally:
         store.close()
     invites: dict[str, list[CarrierCall]] = {}
@@ -273,7 +273,8 @@ def books(scene: Scene) -> Books:
     return Books(fates, made, uncounted, twice, sum(len(fate.outcomes) != 1 for fate in fates.values()))
 
 
-def _ledger(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], set[str]]:
+def ledger_rows(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], set[str]]:
+    """Attempt to number, attempt to first outcomes, attempts with a recording."""
     rows = {row.id: row.number for row in tx.execute(select(attempts.c.id, attempts.c.number))}
     ends: dict[str, list[Outcome]] = {}
     for row in tx.execute(select(attempt_outcomes).where(attempt_outcomes.c.seq == 1)):

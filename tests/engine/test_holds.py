@@ -16,13 +16,15 @@ from dialer import app as application_parts
 from dialer import engine_status
 from dialer.app import status_of
 from dialer.clock_watch import ClockWatch, Reading
-from dialer.holds import ClockAndLaw
+from dialer.holds import StandingHolds
 from dialer.live_view import render
 from dialer.live_watch import LiveWatch
+from dialer.room_watch import RoomWatch
 from dialer.testing import world
 from dialer.testing.operated import app_of
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import TUESDAY, Setup, World, settings
+from domain.telephony import RecordingMode
 from recordings.capture import Capture
 from recordings.catalogue import MemoryCatalogue
 from recordings.objects import FolderStore
@@ -55,7 +57,7 @@ def held_by(dial, policy=POLICY, live=frozenset()):
     """Holds around a dial, looked at once before the engine starts, as `running` does."""
     watch = ClockWatch([dial], live)
     asyncio.run(watch.look())
-    return watch, lambda clock: ClockAndLaw(watch, policy, clock)
+    return watch, lambda clock: StandingHolds(watch, policy, clock, RoomWatch((), 0))
 
 
 async def surfaces(w, folder):
@@ -149,6 +151,45 @@ def test_a_clock_set_right_lets_dialing_go_on_and_calls_that_are_up_are_not_touc
     talked, during, on_again = world.run(setup, scenario)
     assert talked == pytest.approx(20, abs=1)
     assert (during, on_again) == (1, True)
+
+
+def test_recorded_calls_wait_for_room_and_go_on_when_there_is_some(tmp_path):
+    free = {"bytes": 0}
+    room = RoomWatch((tmp_path,), 1_000_000, lambda _folder: free["bytes"])
+    asyncio.run(room.look())
+
+    async def scenario(w: World):
+        await w.until(lambda: w.clock.monotonic() > 30)
+        during, said = len(w.switch.originated), await surfaces(w, tmp_path)
+        free["bytes"] = 2_000_000
+        await room.look()
+        await w.until_finished(1)
+        return during, said
+
+    def holds(clock):
+        return StandingHolds(ClockWatch([Dial(0.0)]), POLICY, clock, room)
+
+    recorded = settings(recording=RecordingMode.RECORD)
+    setup = Setup(tmp_path, recorded, agents=1, accounts=3, holds=holds, script_for=lambda _number: Script(talk_s=2))
+    during, said = world.run(setup, scenario)
+    assert during == 0
+    assert "recordings have 0 MB left" in said["campaign why"]
+    assert "make room" in said["ready"]
+
+
+def test_calls_that_are_not_recorded_need_no_room(tmp_path):
+    room = RoomWatch((tmp_path,), 1_000_000, lambda _folder: 0)
+    asyncio.run(room.look())
+
+    async def scenario(w: World):
+        return len(await w.until_finished(1))
+
+    def holds(clock):
+        return StandingHolds(ClockWatch([Dial(0.0)]), POLICY, clock, room)
+
+    bare = settings(recording=RecordingMode.OFF)
+    setup = Setup(tmp_path, bare, agents=1, accounts=3, holds=holds, script_for=lambda _number: Script(talk_s=2))
+    assert world.run(setup, scenario) >= 1
 
 
 def test_a_campaign_that_is_held_leaves_the_engine_ready_for_the_others(tmp_path):
