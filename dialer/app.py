@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -62,6 +63,7 @@ from recordings.objects import FolderStore
 from reports.attempt_lines import AttemptLog, RunLine
 
 STATUS_EVERY_S: Final = 1.0
+NO_FIGURES: Final[Mapping[CampaignId, Mapping[str, int]]] = MappingProxyType({})
 SHORT_BRIDGE_S: Final = 1.0
 """A bridge shorter than this need not have a voice in it."""
 
@@ -275,13 +277,23 @@ def _figures(engine: Engine) -> dict[CampaignId, dict[str, int]]:
 async def _write_status(state_dir: Path, engine: Engine, floor: Floor, coordinator: Coordinator) -> None:
     """Tell other processes what the engine does, once a second."""
     while True:
-        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor, coordinator.trouble))
+        status = status_of(engine, floor, coordinator.trouble, coordinator.figures)
+        await asyncio.to_thread(engine_status.write, state_dir, status)
         await asyncio.sleep(STATUS_EVERY_S)
 
 
-def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
-    """The engine at this instant, for other processes."""
-    elsewhere = {str(campaign): f"engine {name} dials for it" for campaign, name in engine.leases.elsewhere().items()}
+def status_of(
+    engine: Engine, floor: Floor, trouble: str = "", others: Mapping[CampaignId, Mapping[str, int]] = NO_FIGURES
+) -> EngineStatus:
+    """The engine at this instant, for other processes.
+
+    Args:
+        others: live figures of campaigns that other engines dial for.
+    """
+    elsewhere = {
+        str(campaign): f"engine {name} dials for it{_in_brackets(others.get(campaign, {}))}"
+        for campaign, name in engine.leases.elsewhere().items()
+    }
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
@@ -291,6 +303,10 @@ def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
+
+
+def _in_brackets(counts: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{count} {state}' for state, count in sorted(counts.items()))})" if counts else ""
 
 
 def _ami_settings(instance: Instance) -> AmiSettings:
