@@ -222,6 +222,7 @@ class ReserveRequest:
         attempt: a fresh id from `domain.ids.new_attempt_id`, also the id of the decision; never used twice.
         agent: the agent held for this call, if one is.
         fence: the engine's lease number on the campaign (0 where leases are not used).
+        braked: the campaign's abandonment budget is used up: only with an agent.
     """
 
     attempt: AttemptId
@@ -232,6 +233,7 @@ class ReserveRequest:
     now: datetime
     agent: AgentId | None = None
     fence: int = 0
+    braked: bool = False
 
 
 class Ruling(Protocol):
@@ -245,6 +247,8 @@ class Ruling(Protocol):
     def reasons(self) -> Sequence[Reason]: ...
     @property
     def counted(self) -> bool: ...
+    @property
+    def under_consent(self) -> bool: ...
     @property
     def flags(self) -> Sequence[str]: ...
     @property

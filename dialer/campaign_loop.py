@@ -287,6 +287,7 @@ class CampaignLoop:
             now=tools.clock.now(),
             agent=None if agent is None else agent.id,
             fence=self.fence,
+            braked=controller.first_braking(self.tally.windows(tools.clock.now())) is not None,
         )
         try:
             answer = await tools.store.write(ledger.reserve, request, tools.decide)

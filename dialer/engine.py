@@ -58,6 +58,7 @@ from domain.telephony import (
     SwitchEvent,
     Telephony,
     TelephonyError,
+    Treatment,
 )
 from pacing.snapshot import Health
 
@@ -488,6 +489,7 @@ class Engine:
             joined_at=self._calendar(record.joined_at),
             ended_at=self._calendar(record.ended_at),
             agent=record.agent,
+            message_left=record.treatment is Treatment.MESSAGE,
             bridged_s=None if record.unheard else record.talk_s,
             announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
         )

@@ -52,6 +52,7 @@ class Allow:
     retry_at: datetime | None = None
     reasons: Sequence[Reason] = ()
     counted: bool = True
+    under_consent: bool = False
     flags: Sequence[str] = ()
     policy: str = "none"
     policy_hash: str = "none"
