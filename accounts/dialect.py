@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -82,9 +81,14 @@ def insert_or_ignore(tx: Connection, table: Table, rows: Sequence[Mapping[str, A
     """Insert rows whose key is not there yet."""
     if not rows:
         return
+    # Only one of the two is needed, and each takes a while to import.
     if is_sqlite(tx):
+        from sqlalchemy.dialects import sqlite
+
         tx.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
     else:
+        from sqlalchemy.dialects import postgresql
+
         tx.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 import compliance
@@ -41,8 +42,7 @@ from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_status import EngineStatus
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
-from dialer.redis_state import RedisState
-from dialer.shared_state import MemoryState
+from dialer.shared_state import MemoryState, SharedState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
@@ -57,6 +57,8 @@ from recordings.capture import Capture
 from recordings.catalogue import FinishedCall
 from recordings.objects import FolderStore
 from reports.attempt_lines import AttemptLog, RunLine
+
+_log = structlog.get_logger(__name__)
 
 STATUS_EVERY_S: Final = 1.0
 SHORT_BRIDGE_S: Final = 1.0
@@ -140,7 +142,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         NotConnectedError: Asterisk does not answer, or refuses the secret.
         PolicyError: the rule packs or the zone data cannot be used.
     """
-    policy = compliance.load_policy()
+    policy = compliance.load_policy(keep_in=parts.state_dir / "cache")
+    _log.info("rules loaded")
     clock, registry = parts.clock, CollectorRegistry()
 
     def decide(facts: Facts) -> Ruling:
@@ -151,10 +154,12 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()
+        _log.info("account store open")
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
         client.connect()
         stack.push_async_callback(client.stop)
         await client.wait_connected(10.0)
+        _log.info("switch connected")
         wall = NumberWall(parts.countries, parts.live_trunks)
         sip_trunks = [sip for sip, _ in parts.trunks]
         switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
@@ -198,7 +203,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         port = await stack.enter_async_context(server.running())
         watch = LoopWatch(registry)
         app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
-        state = RedisState(parts.redis) if parts.redis else MemoryState(clock)
+        state = _shared_state(parts)
         stack.push_async_callback(state.aclose)
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -207,6 +212,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
+        _log.info("reconciled")
         await capture.recover(engine.live_attempts())
         yield app
 
@@ -230,6 +236,14 @@ class _Recordings:
                 expected.tones,
             )
         )
+
+
+def _shared_state(parts: Parts) -> SharedState:
+    if not parts.redis:
+        return MemoryState(parts.clock)
+    from dialer.redis_state import RedisState  # half a second of importing, for those who have several engines
+
+    return RedisState(parts.redis)
 
 
 def _signed_in(floor: Floor) -> list[AgentId]:

@@ -32,6 +32,7 @@ def settled_memory() -> Iterator[None]:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     try:
         yield
     finally:
