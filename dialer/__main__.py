@@ -20,7 +20,10 @@ def main() -> NoReturn:
         from dialer.cli import app
     from dialer.command_line import run_reporting_errors
 
-    run_reporting_errors(app)
+    try:
+        run_reporting_errors(app)
+    finally:
+        gc.enable()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
 from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
+from dialer.engine_lock import EngineLock
 from dialer.engine_status import EngineStatus
+from dialer.left_imports import finish_imports
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
 from dialer.shared_state import MemoryState, SharedState
@@ -153,7 +155,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.enter_context(settled_memory())
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
-        store.store.lock_engine()
+        store.store.lock_engine(parts.name)
         _log.info("account store open")
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
         client.connect()
@@ -182,7 +184,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
         trunk_watch = TrunkWatch(client, trunks)
         await trunk_watch.look()
-        stop_switch = StopSwitch(parts.state_dir)
+        stop_switch, lock = StopSwitch(parts.state_dir), EngineLock(partial(store.store.keep_engine_lock, parts.name))
         engine = Engine(
             store,
             switch,
@@ -197,6 +199,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
+            alone=lock.held,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -207,9 +210,9 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.push_async_callback(state.aclose)
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        status = _write_status(parts.state_dir, engine, floor, coordinator)
+        status = _write_status(parts.state_dir, engine, floor, lambda: lock.trouble or coordinator.trouble)
         kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
-        for work in kept:
+        for work in (*kept, lock.run(), finish_imports(store.store, clock)):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         _log.info("reconciled")
@@ -259,10 +262,10 @@ def _figures(engine: Engine) -> dict[CampaignId, dict[str, int]]:
     return counts
 
 
-async def _write_status(state_dir: Path, engine: Engine, floor: Floor, coordinator: Coordinator) -> None:
+async def _write_status(state_dir: Path, engine: Engine, floor: Floor, trouble: Callable[[], str]) -> None:
     """Tell other processes what the engine does, once a second."""
     while True:
-        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor, coordinator.trouble))
+        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor, trouble()))
         await asyncio.sleep(STATUS_EVERY_S)
 
 

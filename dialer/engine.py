@@ -153,6 +153,7 @@ class Engine:
         name: str = "engine",
         memory: PacingMemory | None = None,
         heard_at: Callable[[], float] | None = None,
+        alone: Callable[[], bool] = lambda: True,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
@@ -178,6 +179,7 @@ class Engine:
         self._writes_waiting = 0
         self._memory = memory or PacingMemory(None)
         self._health = LinkHealth(clock, heard_at)
+        self.alone = alone
         self._stop_switch = stop_switch
         self._failover = Failover(store, self._trunks, clock, decide)
         self._writes_failing = 0
@@ -355,8 +357,11 @@ class Engine:
         return self._health.health(link_up=self.may_dial())
 
     def may_dial(self) -> bool:
-        """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end."""
-        return self.link_up and not self._draining and not self._writes_failing
+        """Whether a call may be placed at all.
+
+        Not while the switch or the store is out of reach, another engine may have our name, or we are to end.
+        """
+        return self.link_up and not self._draining and not self._writes_failing and self.alone()
 
     def release(self, attempt: AttemptId) -> None:
         if attempt in self._calls:

@@ -134,7 +134,7 @@ def _write_people(settings: Settings, *, as_engine: bool = False) -> None:
     store = open_store(settings.database_url, SystemClock().now())
     try:
         if as_engine:
-            store.lock_engine()
+            store.lock_engine(settings.engine_name)
         for agent in settings.agents:
             row = agent_rows.Agent(AgentId(agent.name), agent.name.title(), frozenset(agent.skills))
             store.write(agent_rows.put_agent, row)

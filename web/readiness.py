@@ -28,6 +28,8 @@ class Readiness:
             found.append("the engine is draining: it places no more calls and waits for those that are up")
         if not engine.link_up:
             found.append("there is no connection to Asterisk, or what it has is still being read")
+        if not engine.alone():
+            found.append("another engine may have this one's name, so that it places no call; see its log")
         if not found and not engine.may_dial():
             found.append("the account store has refused outcomes; they are kept and offered again")
         if (trouble := await self._store_trouble()) is not None:
