@@ -44,6 +44,9 @@ class Plan:
     trunk: SipTrunk
     gateway_port: int
     offset_s: float
+    name: str
+    database: str
+    redis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,22 @@ class EngineProcess:
         clock: whose calendar it has.
         gateway_port: where agents' screens find it, before and after.
         ami_port: where it finds the AMI: a wire that can be cut.
+        name: the engine's.
+        database: what it shares with others; empty for a file of its own on the stage.
+        redis: what it shares with others; empty for nothing.
     """
 
-    def __init__(self, stage: Stage, clock: SystemClock, gateway_port: int, ami_port: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        clock: SystemClock,
+        gateway_port: int,
+        ami_port: int,
+        *,
+        name: str = "killed",
+        database: str = "",
+        redis: str = "",
+    ) -> None:
         ports, root = replace(stage.instance.ports, ami=ami_port), stage.instance.program
         if not isinstance(root, PrivateRoot):
             raise TypeError("an engine process needs a stage on a private root")
@@ -91,6 +107,9 @@ class EngineProcess:
             stage.carrier.trunk(TRUNK),
             gateway_port,
             clock.offset.total_seconds(),
+            name,
+            database or str(stage.folder / "fairdial.db"),
+            redis,
         )
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -167,14 +186,15 @@ def _parts(plan: Plan) -> Parts:
     )
     return Parts(
         state_dir=plan.folder,
-        database=plan.folder / "fairdial.db",
+        database=plan.database,
         instance=instance,
         trunks=((plan.trunk, TrunkLimits(TRUNK, channels=60, calls_per_second=CALLS_PER_SECOND)),),
         countries=frozenset({"US"}),
         clock=SystemClock(timedelta(seconds=plan.offset_s)),
         attempt_log=plan.folder / "attempts.jsonl",
         gateway=ServerSettings(port=plan.gateway_port),
-        name="killed",
+        name=plan.name,
+        redis=plan.redis,
     )
 
 

@@ -177,7 +177,7 @@ async def played(
         wire = Wire(stage.instance.ports.ami)
         await wire.start()
         stack.push_async_callback(wire.stop)
-        gateway = _free_port()
+        gateway = free_port()
         engine = EngineProcess(stage, clock, gateway, wire.port)
         await stack.enter_async_context(engine)
         shift = await stack.enter_async_context(asyncio.TaskGroup())
@@ -277,7 +277,8 @@ def _ledger(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], s
     return rows, ends, set(tx.execute(select(recordings.c.attempt_id)).scalars())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
