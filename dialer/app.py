@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,7 @@ from dialer.agent_directory import AgentDirectory
 from dialer.ami.client import AmiClient, AmiSettings
 from dialer.asterisk.instance import AMI_USER, Instance
 from dialer.asterisk.settings import SipTrunk
+from dialer.call_lines import CallLines
 from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
@@ -184,6 +186,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
         trunk_watch = TrunkWatch(client, trunks)
         await trunk_watch.look()
+        lines = CallLines(parts.instance.place.call_lines, timedelta(seconds=_offset_s(clock)))
         stop_switch, lock = StopSwitch(parts.state_dir), EngineLock(partial(store.store.keep_engine_lock, parts.name))
         engine = Engine(
             store,
@@ -200,6 +203,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
             alone=lock.held,
+            lines=lines.told,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
@@ -212,7 +216,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, lambda: lock.trouble or coordinator.trouble)
         kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
-        for work in (*kept, lock.run(), finish_imports(store.store, clock)):
+        for work in (*kept, lock.run(), lines.keep_tidy(clock), finish_imports(store.store, clock)):
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         _log.info("reconciled")
