@@ -41,11 +41,21 @@ test: check asterisk ## everything: check, then real Asterisk, real SIP and RTP,
 test-long: asterisk ## what takes minutes: long simulations and soaks
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m long --timeout 3600
 
-bench: asterisk ## measure, and print tables with ratios
-	@for each in ami_codec claim_reserve gate restart; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+bench: asterisk ## measure, print tables with ratios, and write docs/reference/benchmarks.md
+	@deploy/need-servers --load
+	@$(BIN)/python -m benchmarks
 
-chaos: asterisk ## kill and cut things under calls; a table of what became of each call, about 5 minutes
+mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a test notice? Goes on where it stopped; about an hour
+	@nice $(BIN)/python -m benchmarks.mutation
+	@nice $(BIN)/python -m benchmarks.mutation --survivors --publish docs/reference/mutation.md
+
+chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 4 minutes
+	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks.chaos
+
+compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
+	@$(if $(STAND_INS),$(MAKE) --no-print-directory $(VENV)/.ready)
+	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)
 
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
@@ -61,4 +71,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate compose-test quick full help asterisk demo check test test-long bench bench-pacing fmt lock

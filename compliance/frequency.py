@@ -108,7 +108,11 @@ _UNANSWERED: Final = frozenset({Result.NO_ANSWER, Result.CANCELLED, Result.MAILB
 
 _MATCH: Final[Mapping[Key, Callable[[HistoryEvent, CallFacts], bool]]] = {
     Key.PERSON: same_person,
-    Key.HOUSEHOLD: lambda event, facts: same_person(event, facts) or event.party_role is PartyRole.SPOUSE,
+    Key.HOUSEHOLD: lambda event, facts: (
+        same_person(event, facts)
+        or event.party_role is PartyRole.SPOUSE
+        or (facts.party_role is PartyRole.SPOUSE and event.party_role is PartyRole.CONSUMER)
+    ),
     Key.DEBT: same_debt,
     Key.ACCOUNT: lambda event, facts: facts.account is None or not event.accounts or facts.account in event.accounts,
     Key.NUMBER: lambda event, facts: event.number is None or event.number == facts.number.e164,
@@ -309,8 +313,8 @@ def check_daily_cap(rule: Rule, _places: tuple[Location, ...], moment: Moment) -
     cap = facts.policy.daily_cap_debt if per_debt else facts.policy.daily_cap_person
     events = moment.tallies.get(id(params))
     if events is None:
-        mine = [e for e in moment.calls() if same_person(e, facts)]
-        events = moment.tallies[id(params)] = [e.at for e in mine if not per_debt or same_debt(e, facts)]
+        mine = same_debt if per_debt else same_person
+        events = moment.tallies[id(params)] = [event.at for event in moment.calls() if mine(event, facts)]
     if len(events) < cap or moment.agreed_call_back():
         return ()
     today = Span(SpanKind.CALENDAR_DAYS, 1)

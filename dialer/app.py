@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -39,18 +40,21 @@ from dialer.call_lines import CallLines
 from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
+from dialer.clock_watch import ClockWatch, ask_chrony, store_clock
 from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
 from dialer.engine_lock import EngineLock
 from dialer.engine_status import EngineStatus
+from dialer.holds import StandingHolds
 from dialer.left_imports import finish_imports
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
+from dialer.room_watch import RoomWatch
 from dialer.shared_state import MemoryState, SharedState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
-from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.timings import LoopWatch, StoreTimes, settled_memory, short_turns
 from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
@@ -65,6 +69,7 @@ from reports.attempt_lines import AttemptLog, RunLine
 _log = structlog.get_logger(__name__)
 
 STATUS_EVERY_S: Final = 1.0
+NO_FIGURES: Final[Mapping[CampaignId, Mapping[str, int]]] = MappingProxyType({})
 SHORT_BRIDGE_S: Final = 1.0
 """A bridge shorter than this need not have a voice in it."""
 
@@ -97,6 +102,7 @@ class Parts:
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
         gateway: where agents' screens connect.
         name: the engine's, the same at each start and no other engine's.
+        least_free_bytes: room that recordings must have before a recorded call is placed.
         redis: address of what several engines share; empty for an engine by itself.
     """
 
@@ -111,6 +117,7 @@ class Parts:
     attempt_log: Path | None = None
     gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
+    least_free_bytes: int = 1
     redis: str = ""
 
 
@@ -146,7 +153,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         NotConnectedError: Asterisk does not answer, or refuses the secret.
         PolicyError: the rule packs or the zone data cannot be used.
     """
-    policy = compliance.load_policy(keep_in=parts.state_dir / "cache")
+    policy = _policy(parts.state_dir)
     _log.info("rules loaded")
     clock, registry = parts.clock, CollectorRegistry()
 
@@ -155,6 +162,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
 
     async with AsyncExitStack() as stack:
         stack.enter_context(settled_memory())
+        stack.enter_context(short_turns())
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine(parts.name)
@@ -188,6 +196,11 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         await trunk_watch.look()
         lines = CallLines(parts.instance.place.call_lines, timedelta(seconds=_offset_s(clock)))
         stop_switch, lock = StopSwitch(parts.state_dir), EngineLock(partial(store.store.keep_engine_lock, parts.name))
+        clock_watch = ClockWatch((ask_chrony, store_clock(store)), parts.live_trunks)
+        await clock_watch.look()
+        kept_in = parts.state_dir / "recordings"
+        room_watch = RoomWatch((parts.instance.place.recordings, kept_in), parts.least_free_bytes)
+        await room_watch.look()
         engine = Engine(
             store,
             switch,
@@ -202,7 +215,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
-            alone=lock.held,
+            holds=StandingHolds(clock_watch, policy, clock, room_watch, lambda: lock.trouble),
             lines=lines.told,
         )
         directory = AgentDirectory(parts.state_dir, store)
@@ -214,14 +227,30 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.push_async_callback(state.aclose)
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        status = _write_status(parts.state_dir, engine, floor, lambda: lock.trouble or coordinator.trouble)
-        kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
-        for work in (*kept, lock.run(), lines.keep_tidy(clock), finish_imports(store.store, clock)):
+        status = _write_status(parts.state_dir, engine, floor, coordinator)
+        watches = (watch.run(), trunk_watch.run(), clock_watch.run(), room_watch.run(), lock.run())
+        beside = (lines.keep_tidy(clock), finish_imports(store.store, clock))
+        kept = (chronicle.run(), capture.run(), engine.run(), *watches, *beside, coordinator.run(), status)
+        for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
         _log.info("reconciled")
         await capture.recover(engine.live_attempts())
         yield app
+
+
+def _policy(state_dir: Path) -> compliance.Policy:
+    """The rules and the zone data; where they cannot be used, `campaign why` says so as long as no engine runs.
+
+    Raises:
+        PolicyError: a pack is wrong, or the zone data is missing or too old.
+    """
+    try:
+        return compliance.load_policy(keep_in=state_dir / "cache")
+    except compliance.PolicyError as error:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        engine_status.write(state_dir, EngineStatus(refused=str(error)))
+        raise
 
 
 class _Recordings:
@@ -266,25 +295,39 @@ def _figures(engine: Engine) -> dict[CampaignId, dict[str, int]]:
     return counts
 
 
-async def _write_status(state_dir: Path, engine: Engine, floor: Floor, trouble: Callable[[], str]) -> None:
+async def _write_status(state_dir: Path, engine: Engine, floor: Floor, coordinator: Coordinator) -> None:
     """Tell other processes what the engine does, once a second."""
     while True:
-        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor, trouble()))
+        status = status_of(engine, floor, coordinator.trouble, coordinator.figures)
+        await asyncio.to_thread(engine_status.write, state_dir, status)
         await asyncio.sleep(STATUS_EVERY_S)
 
 
-def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
-    """The engine at this instant, for other processes."""
-    elsewhere = {str(campaign): f"engine {name} dials for it" for campaign, name in engine.leases.elsewhere().items()}
+def status_of(
+    engine: Engine, floor: Floor, trouble: str = "", others: Mapping[CampaignId, Mapping[str, int]] = NO_FIGURES
+) -> EngineStatus:
+    """The engine at this instant, for other processes.
+
+    Args:
+        others: live figures of campaigns that other engines dial for.
+    """
+    elsewhere = {
+        str(campaign): f"engine {name} dials for it{_in_brackets(others.get(campaign, {}))}"
+        for campaign, name in engine.leases.elsewhere().items()
+    }
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
         words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
-        trouble=trouble,
+        trouble="; ".join(words for words in (trouble, engine.holds.warning()) if words),
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
+
+
+def _in_brackets(counts: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{count} {state}' for state, count in sorted(counts.items()))})" if counts else ""
 
 
 def _ami_settings(instance: Instance) -> AmiSettings:

@@ -21,6 +21,7 @@ from dialer.carrier_cli import carrier
 from dialer.command_line import console, fail, opened_store
 from dialer.demo.cli import demo
 from dialer.doctor import doctor
+from dialer.phone_cli import phone as telephone
 from dialer.stop_switch import StopSwitch
 from domain import phone
 from domain.clock import SystemClock
@@ -40,6 +41,7 @@ app.add_typer(simulate_cli.app, name="simulate")
 app.command()(demo)
 app.command()(run_cli.run)
 app.command()(carrier)
+app.command("phone")(telephone)
 app.command()(agent)
 app.command()(doctor)
 app.command("import-history")(officer_cli.import_history)

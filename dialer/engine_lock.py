@@ -26,15 +26,14 @@ class EngineLock:
 
     Args:
         keep: looks whether the lock is held and takes it again if it can; empty, or why not. Blocks.
+
+    Attributes:
+        trouble: why no call may be placed as far as the engine's name is concerned; empty when it may.
     """
 
     def __init__(self, keep: Callable[[], str]) -> None:
         self.trouble = ""
         self._keep = keep
-
-    def held(self) -> bool:
-        """Whether calls may be placed as far as the engine's name is concerned."""
-        return not self.trouble
 
     async def run(self) -> None:
         """Look until cancelled."""

@@ -47,7 +47,7 @@ def run(
     quiet: Annotated[bool, typer.Option(help="no live view")] = False,
     drain: Annotated[bool, typer.Option(help="on Ctrl-C wait for calls to end; without, they live on")] = True,
 ) -> None:
-    """Dial for every running campaign until Ctrl-C. Starts Asterisk if it does not run."""
+    """Dial for every running campaign until Ctrl-C. Starts Asterisk if need be, unless asterisk.start is off."""
     settings = settings_file.load()
     if not settings.trunks:
         fail("there is no trunk in fairdial.toml; docs/howto/first-campaign.md shows one, `dialer demo` needs none")
@@ -61,7 +61,7 @@ def run(
 async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
     clock = SystemClock()
     instance = own_instance(settings)
-    if not instance.status().running:
+    if settings.asterisk.start and not instance.status().running:
         console.print("Starting Asterisk")
         instance.render()
         await instance.start()
@@ -78,7 +78,8 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         clock=clock,
         live_trunks=frozenset(trunk.name for trunk in settings.trunks if trunk.live),
         name=settings.engine_name,
-        redis=settings.redis.url,
+        redis=settings.redis_url,
+        least_free_bytes=settings.recordings_least_free_mb * 1_000_000,
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )
     stop = asyncio.Event()

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from dialer.asterisk.errors import AsteriskError
 from dialer.asterisk.ports import Ports, taken
@@ -189,12 +189,8 @@ class Instance:
         Raises:
             AsteriskError: already running, a port taken, it ended, or it was not ready in time (with the log's end).
         """
-        if self.pid() is not None:
-            raise AsteriskError(f"Asterisk is already running in {self.place.folder}: stop it first")
-        await self._wait_for_ports()
-        console = self.place.log / "console.log"
-        (self.place.log / "messages.log").unlink(missing_ok=True)
-        with console.open("wb") as output:
+        await self.wait_startable()
+        with (self.place.log / "console.log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *self.program.command("asterisk", ["-C", str(self.place.configuration)]),
                 env=self.program.environment(),
@@ -213,6 +209,30 @@ class Instance:
         except TimeoutError:
             self.kill()
             raise self._failed(f"was not ready after {deadline_s:g} s") from None
+
+    def become(self) -> NoReturn:
+        """Turn this process into Asterisk, in the foreground: whoever started us watches and ends it.
+
+        Raises:
+            AsteriskError: the program cannot be run.
+        """
+        command = self.program.command("asterisk", ["-f", "-C", str(self.place.configuration)])
+        os.chdir(self.place.folder)
+        try:
+            os.execvpe(command[0], command, self.program.environment())  # noqa: S606  # no shell is wanted
+        except OSError as error:
+            raise AsteriskError(f"{command[0]} cannot be run: {error.strerror}") from error
+
+    async def wait_startable(self) -> None:
+        """Make sure that it does not run, that its ports are free, and that its log is a new one.
+
+        Raises:
+            AsteriskError: already running, or a port taken.
+        """
+        if self.pid() is not None:
+            raise AsteriskError(f"Asterisk is already running in {self.place.folder}: stop it first")
+        await self._wait_for_ports()
+        (self.place.log / "messages.log").unlink(missing_ok=True)
 
     async def _wait_for_ports(self) -> None:
         """Give a predecessor that was just killed a moment to let go of its ports: the kernel closes them after it."""

@@ -65,14 +65,6 @@ def test_a_pulled_stop_switch_means_no_call(tmp_path):
     assert world.run(Setup(tmp_path, settings(), agents=1, accounts=5), scenario) == []
 
 
-def test_an_engine_whose_name_may_be_another_ones_places_no_call_until_it_has_it_again(tmp_path):
-    async def scenario(w: World):
-        w.engine.alone = lambda: w.clock.monotonic() > 60
-        return (await w.until_finished(1))[0].record.sent_at
-
-    assert world.run(Setup(tmp_path, settings(), agents=1, accounts=1), scenario) > 60
-
-
 def test_a_ringing_line_is_let_go_after_its_ring_time_and_not_before(tmp_path):
     async def scenario(w: World):
         record = (await w.until_finished(1))[0].record

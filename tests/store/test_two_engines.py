@@ -31,8 +31,9 @@ from dialer.testing.auto_agent import AutoAgent, Habits
 from dialer.testing.carrier_file import CarrierCall, Direction, read_calls
 from dialer.testing.engine_process import EngineProcess
 from dialer.testing.number_plan import number_for
-from dialer.testing.scene import SETTINGS, TUESDAY, free_port
-from dialer.testing.stage import OWNED, Stage, raised
+from dialer.testing.scene import CALLS_PER_SECOND, SETTINGS, TUESDAY, free_port
+from dialer.testing.stage import OWNED, TRUNK, Stage, raised
+from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 from domain.ids import AgentId, CampaignId
 from domain.money import Money
@@ -162,10 +163,20 @@ async def hall(folder: Path, url: str, redis: str) -> AsyncIterator[Hall]:
         made, engines = load(store, clock), {}
         shift = await stack.enter_async_context(asyncio.TaskGroup())
         for engine, stage in stages.items():
-            gateway, ami = free_port(), stage.instance.ports.ami
+            gateway = free_port()
             directory = AgentDirectory(stage.folder)
             screens = {name: directory.enrol(AgentId(name)) for name in TEAMS[engine]}
-            process = EngineProcess(stage, clock, gateway, ami, name=engine, database=url, redis=redis)
+            process = EngineProcess(
+                stage.folder,
+                stage.instance,
+                stage.carrier.trunk(TRUNK),
+                TrunkLimits(TRUNK, channels=60, calls_per_second=CALLS_PER_SECOND),
+                clock,
+                gateway,
+                name=engine,
+                database=url,
+                redis=redis,
+            )
             engines[engine] = await stack.enter_async_context(process)
             for index, (name, secret) in enumerate(screens.items()):
                 client = GatewayClient(f"ws://127.0.0.1:{gateway}", Credentials(name, secret))
