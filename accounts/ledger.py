@@ -7,8 +7,9 @@ that transaction is committed. An attempt without an outcome counts as made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -473,15 +474,27 @@ def still_open(tx: Connection, engine: str) -> Sequence[AttemptId]:
     return [AttemptId(attempt) for attempt in found.scalars()]
 
 
-def sweep_unknown(
-    tx: Connection, engine: str, now: datetime, alive: frozenset[AttemptId] = frozenset()
+def sweep(
+    tx: Connection,
+    engine: str,
+    now: datetime,
+    alive: Collection[AttemptId] = (),
+    told: Mapping[AttemptId, Ending] = MappingProxyType({}),
 ) -> Sequence[AttemptId]:
-    """Close the attempts that an earlier run of this engine left without an end, as `unknown`.
+    """Close the attempts that an earlier run of this engine left without an end.
 
     Args:
         alive: attempts the switch still has; they are adopted, not closed.
+        told: how some of them ended, by what the switch wrote down.
+
+    Returns:
+        Those that are closed as `unknown`.
     """
-    lost = [attempt for attempt in still_open(tx, engine) if attempt not in alive]
-    for attempt in lost:
-        record_outcome(tx, attempt, Ending(Outcome.UNKNOWN), now)
-    return lost
+    closed = {
+        attempt: told.get(attempt) or Ending(Outcome.UNKNOWN)
+        for attempt in still_open(tx, engine)
+        if attempt not in alive
+    }
+    for attempt, ending in closed.items():
+        record_outcome(tx, attempt, ending, now)
+    return [attempt for attempt, ending in closed.items() if ending.outcome is Outcome.UNKNOWN]

@@ -13,11 +13,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 import compliance
@@ -34,19 +36,21 @@ from dialer.agent_directory import AgentDirectory
 from dialer.ami.client import AmiClient, AmiSettings
 from dialer.asterisk.instance import AMI_USER, Instance
 from dialer.asterisk.settings import SipTrunk
+from dialer.call_lines import CallLines
 from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
 from dialer.clock_watch import ClockWatch, ask_chrony, store_clock
 from dialer.coordinator import Coordinator
 from dialer.engine import Engine, FinishedAttempt
+from dialer.engine_lock import EngineLock
 from dialer.engine_status import EngineStatus
 from dialer.holds import StandingHolds
+from dialer.left_imports import finish_imports
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
-from dialer.redis_state import RedisState
 from dialer.room_watch import RoomWatch
-from dialer.shared_state import MemoryState
+from dialer.shared_state import MemoryState, SharedState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
@@ -61,6 +65,8 @@ from recordings.capture import Capture
 from recordings.catalogue import FinishedCall
 from recordings.objects import FolderStore
 from reports.attempt_lines import AttemptLog, RunLine
+
+_log = structlog.get_logger(__name__)
 
 STATUS_EVERY_S: Final = 1.0
 NO_FIGURES: Final[Mapping[CampaignId, Mapping[str, int]]] = MappingProxyType({})
@@ -148,6 +154,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         PolicyError: the rule packs or the zone data cannot be used.
     """
     policy = _policy(parts.state_dir)
+    _log.info("rules loaded")
     clock, registry = parts.clock, CollectorRegistry()
 
     def decide(facts: Facts) -> Ruling:
@@ -158,11 +165,13 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.enter_context(short_turns())
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
-        store.store.lock_engine()
+        store.store.lock_engine(parts.name)
+        _log.info("account store open")
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
         client.connect()
         stack.push_async_callback(client.stop)
         await client.wait_connected(10.0)
+        _log.info("switch connected")
         wall = NumberWall(parts.countries, parts.live_trunks)
         sip_trunks = [sip for sip, _ in parts.trunks]
         switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
@@ -185,7 +194,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
         trunk_watch = TrunkWatch(client, trunks)
         await trunk_watch.look()
-        stop_switch = StopSwitch(parts.state_dir)
+        lines = CallLines(parts.instance.place.call_lines, timedelta(seconds=_offset_s(clock)))
+        stop_switch, lock = StopSwitch(parts.state_dir), EngineLock(partial(store.store.keep_engine_lock, parts.name))
         clock_watch = ClockWatch((ask_chrony, store_clock(store)), parts.live_trunks)
         await clock_watch.look()
         kept_in = parts.state_dir / "recordings"
@@ -205,23 +215,26 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
-            holds=StandingHolds(clock_watch, policy, clock, room_watch),
+            holds=StandingHolds(clock_watch, policy, clock, room_watch, lambda: lock.trouble),
+            lines=lines.told,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
         port = await stack.enter_async_context(server.running())
         watch = LoopWatch(registry)
         app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
-        state = RedisState(parts.redis) if parts.redis else MemoryState(clock)
+        state = _shared_state(parts)
         stack.push_async_callback(state.aclose)
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, coordinator)
-        watches = (watch.run(), trunk_watch.run(), clock_watch.run(), room_watch.run())
-        kept = (chronicle.run(), capture.run(), engine.run(), *watches, coordinator.run(), status)
+        watches = (watch.run(), trunk_watch.run(), clock_watch.run(), room_watch.run(), lock.run())
+        beside = (lines.keep_tidy(clock), finish_imports(store.store, clock))
+        kept = (chronicle.run(), capture.run(), engine.run(), *watches, *beside, coordinator.run(), status)
         for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
+        _log.info("reconciled")
         await capture.recover(engine.live_attempts())
         yield app
 
@@ -233,7 +246,7 @@ def _policy(state_dir: Path) -> compliance.Policy:
         PolicyError: a pack is wrong, or the zone data is missing or too old.
     """
     try:
-        return compliance.load_policy()
+        return compliance.load_policy(keep_in=state_dir / "cache")
     except compliance.PolicyError as error:
         state_dir.mkdir(parents=True, exist_ok=True)
         engine_status.write(state_dir, EngineStatus(refused=str(error)))
@@ -259,6 +272,14 @@ class _Recordings:
                 expected.tones,
             )
         )
+
+
+def _shared_state(parts: Parts) -> SharedState:
+    if not parts.redis:
+        return MemoryState(parts.clock)
+    from dialer.redis_state import RedisState  # half a second of importing, for those who have several engines
+
+    return RedisState(parts.redis)
 
 
 def _signed_in(floor: Floor) -> list[AgentId]:

@@ -39,7 +39,7 @@ from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
 from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
-from dialer.reconciliation import Reconciliation
+from dialer.reconciliation import Lines, Reconciliation
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from dialer.trunks import Trunk
@@ -161,6 +161,7 @@ class Engine:
         memory: PacingMemory | None = None,
         heard_at: Callable[[], float] | None = None,
         holds: Holds | None = None,
+        lines: Lines = lambda _wanted, _now: {},
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
@@ -181,7 +182,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._linked = asyncio.Event()
         self._linked_since: float | None = None
-        self._reconciliation = Reconciliation(store, telephony, floor, clock, name, self)
+        self._reconciliation = Reconciliation(store, telephony, floor, clock, name, self, lines)
         self._tasks: asyncio.TaskGroup
         self._draining = False
         self._writes_waiting = 0

@@ -1,10 +1,11 @@
-"""Why nothing may be dialed, or nothing for one campaign: the clock, the law and the disk, asked before each beat.
+"""Why nothing may be dialed, or nothing for one campaign: clock, name, law and disk, asked before each beat.
 
 The gate would block each call too; here the reason is said once, no account is claimed and none is moved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -48,16 +49,24 @@ class NoHolds:
 
 
 class StandingHolds:
-    """The clock's watch, the rules in force, and room for recordings."""
+    """The clock's watch, the engine's name, the rules in force, and room for recordings."""
 
-    def __init__(self, watch: ClockWatch, policy: compliance.Policy, clock: Clock, room: RoomWatch) -> None:
+    def __init__(
+        self,
+        watch: ClockWatch,
+        policy: compliance.Policy,
+        clock: Clock,
+        room: RoomWatch,
+        name: Callable[[], str] = lambda: "",
+    ) -> None:
         self._watch = watch
         self._room = room
         self._policy = policy
         self._clock = clock
+        self._name = name
 
     def everything(self) -> str:
-        return self._watch.trouble
+        return "; ".join(words for words in (self._watch.trouble, self._name()) if words)
 
     def campaign(self, settings: CampaignSettings) -> str:
         """The clock first, then each reason of the law, then the disk."""

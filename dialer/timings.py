@@ -51,6 +51,7 @@ def settled_memory() -> Iterator[None]:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     try:
         yield
     finally:

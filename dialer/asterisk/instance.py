@@ -58,6 +58,11 @@ class Place:
         return self.spool / "recording"
 
     @property
+    def call_lines(self) -> Path:
+        """Where cel_custom writes; the last part is its own choice."""
+        return self.log / "cel-custom"
+
+    @property
     def library(self) -> Path:
         """Asterisk's own small database and keys."""
         return self.folder / "lib"
@@ -81,7 +86,17 @@ class Place:
         return self.etc / "asterisk.conf"
 
     def folders(self) -> tuple[Path, ...]:
-        return (self.folder, self.etc, self.log, self.spool, self.recordings, self.library, self.sounds, self.run)
+        return (
+            self.folder,
+            self.etc,
+            self.log,
+            self.call_lines,
+            self.spool,
+            self.recordings,
+            self.library,
+            self.sounds,
+            self.run,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +199,7 @@ class Instance:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=0o077,  # recordings and call lines are nobody else's
             )
             if await process.wait() != 0:  # zero: it has gone into the background
                 raise self._failed("did not start")

@@ -27,6 +27,7 @@ from agent_gateway.floor import Disposed, Floor, StateInterval
 from dialer.engine import Engine, FinishedAttempt
 from dialer.holds import Holds, NoHolds
 from dialer.pacing_memory import PacingMemory
+from dialer.reconciliation import Lines
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -68,6 +69,7 @@ class Setup:
         accounts: how many are due.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
         switch, store: the kinds of switch and of store, where they are to fail.
+        lines: what the switch writes of calls while no engine runs.
         holds: what may keep campaigns from dialing.
     """
 
@@ -81,6 +83,7 @@ class Setup:
     calls_per_second: float = 50.0
     switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
     store: Callable[[Store], AsyncStore] = AsyncStore
+    lines: Lines = lambda _wanted, _now: {}
     holds: Callable[[Clock], Holds] = lambda _clock: NoHolds()
 
 
@@ -212,6 +215,7 @@ class _Lives:
             name="test",
             memory=PacingMemory(setup.folder / "pacing"),
             heard_at=world.switch.heard_at,
+            lines=setup.lines,
             holds=setup.holds(world.clock),
         )
         if self.began:

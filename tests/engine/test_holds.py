@@ -110,6 +110,27 @@ def test_nothing_is_dialed_and_every_surface_says_why(tmp_path, changes, dial, p
     assert said["code"] == 503
 
 
+def test_an_engine_whose_name_may_be_another_ones_dials_nothing_until_it_has_it_again_and_says_so(tmp_path):
+    trouble = ["an engine of the name 'engine' already runs"]
+    watch, _ = held_by(Dial(0.0))
+
+    async def scenario(w: World):
+        await w.until(lambda: w.clock.monotonic() > 30)
+        before, said = list(w.switch.originated), await surfaces(w, tmp_path)
+        trouble[:] = [""]
+        await w.until_finished(1)
+        return before, said
+
+    def holds(clock):
+        return StandingHolds(watch, POLICY, clock, RoomWatch((), 0), lambda: trouble[0])
+
+    setup = Setup(tmp_path, settings(), agents=1, accounts=3, holds=holds, script_for=lambda _number: Script(talk_s=2))
+    before, said = world.run(setup, scenario)
+    assert before == []
+    assert all("already runs" in said[surface] for surface in ("live view", "campaign why", "ready"))
+    assert said["code"] == 503
+
+
 def test_an_unknown_clock_only_warns_where_calls_stay_on_this_machine(tmp_path):
     _, holds = held_by(Dial(None))
 
