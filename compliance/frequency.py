@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -201,7 +201,8 @@ def _over(
     events: Iterable[datetime], span: Span, limit: int, zone: str, moment: Moment
 ) -> tuple[int, datetime | None] | None:
     """The count, and until when it stays at or above the limit; None where it is below."""
-    inside = [at for at in events if in_span(at, span, zone, moment)]
+    first = _counts_from(span, zone, moment)
+    inside = [at for at in events if at >= first]
     if len(inside) < limit:
         return None
     if span.kind is SpanKind.EVER:
@@ -212,14 +213,21 @@ def _over(
 
 def in_span(at: datetime, span: Span, zone: str, moment: Moment) -> bool:
     """Whether an event at `at` is still in the span. One that lies ahead is: clocks differ, and caution counts."""
+    return at >= _counts_from(span, zone, moment)
+
+
+def _counts_from(span: Span, zone: str, moment: Moment) -> datetime:
+    """The first instant whose events are still in the span."""
     match span.kind:
         case SpanKind.EVER:
-            return True
+            return _ALWAYS
         case SpanKind.ROLLING_HOURS:
-            return moment.instant < at + timedelta(hours=span.n)
+            return moment.instant - timedelta(hours=span.n) + datetime.resolution
         case _:
-            first = _first_day(moment.wall(zone).date(), span)
-            return at >= walltime.beginning(first, zone)
+            return walltime.beginning(_first_day(moment.wall(zone).date(), span), zone)
+
+
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def _first_day(today: date, span: Span) -> date:
