@@ -27,7 +27,7 @@ from compliance.facts import (
     Voice,
 )
 from compliance.locations import Location
-from compliance.moment import Block, Moment, same_debt, same_person
+from compliance.moment import Block, Moment, all_over, same_debt, same_person
 from compliance.rules import Rule
 from domain.reasons import ReasonCode
 
@@ -339,7 +339,7 @@ def check_daily_cap(rule: Rule, _places: tuple[Location, ...], moment: Moment) -
     over = [found for zone in moment.zones if (found := _over(events, today, cap, zone, moment)) is not None]
     if not over:
         return ()
-    until = max(found[1] for found in over if found[1] is not None)
+    until = all_over(found[1] for found in over)
     detail = f"{max(found[0] for found in over)} calls today per {params.per}, the campaign's cap is {cap}"
     return (Block(ReasonCode.DAILY_CAP, rule, detail, until),)
 

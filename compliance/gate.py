@@ -26,7 +26,7 @@ from compliance.facts import (
     Result,
 )
 from compliance.frequency import FrequencyParams, counts
-from compliance.moment import Block, Bound, Ground, Moment, Tallies
+from compliance.moment import Block, Bound, Ground, Moment, Tallies, all_over
 from compliance.policy import Policy
 from compliance.reserved import message_blocks
 from compliance.rules import Kind
@@ -110,8 +110,7 @@ def _retry_at(moment: Moment, policy: Policy, blocks: list[Block]) -> datetime |
     instant = quiet = now
     for _ in range(_MOST_LEAPS):
         turn = next((point for point in turns if point > instant), None)
-        ends = [block.until for block in blocks]
-        latest = None if None in ends else max(end for end in ends if end is not None)
+        latest = all_over(block.until for block in blocks)
         following = min((point for point in (latest, turn) if point is not None), default=None)
         if following is None:
             return None

@@ -6,7 +6,7 @@ instant up to `until`, as long as no fact begins or ends in between; None: for a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from operator import attrgetter
@@ -221,6 +221,16 @@ class PackTerm(Protocol):
 Check = Callable[[Rule, tuple[Location, ...], Moment], tuple[Block, ...]]
 
 _DIRECT = frozenset({ConsentKind.CALL_FREQUENCY, ConsentKind.CALL_BACK})
+
+
+def all_over(ends: Iterable[datetime | None]) -> datetime | None:
+    """Until when several blocks together surely hold: the latest end; None where one of them has none."""
+    known: list[datetime] = []
+    for end in ends:
+        if end is None:
+            return None
+        known.append(end)
+    return max(known, default=None)
 
 
 def consent_in_force(consent: Consent, facts: CallFacts, instant: datetime) -> bool:
