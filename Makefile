@@ -38,10 +38,12 @@ test: check asterisk ## everything: check, then real Asterisk, real SIP and RTP,
 test-long: asterisk ## what takes minutes: long simulations and soaks
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m long --timeout 3600
 
-bench: asterisk ## measure, and print tables with ratios
-	@for each in ami_codec claim_reserve gate; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+bench: asterisk ## measure, print tables with ratios, and write docs/reference/benchmarks.md
+	@deploy/need-servers --load
+	@$(BIN)/python -m benchmarks
 
-chaos: asterisk ## kill and cut things under calls; a table of what became of each call, about 5 minutes
+chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 4 minutes
+	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks.chaos
 
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`

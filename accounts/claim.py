@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from accounts.entries import EntryEvent, sources, target
 from accounts.model import Claim
-from accounts.tables import attempt_outcomes, attempts, campaigns, list_entries, numbers, persons, phones
+from accounts.tables import attempt_outcomes, attempts, campaigns, debts, list_entries, numbers, persons, phones
 from domain.ids import CampaignId, DebtId, PersonId, PhoneId
 from domain.phone import PhoneNumber
 
@@ -72,6 +72,7 @@ FORECAST: Final = (
         _entries.id,
         persons.c.zone,
         numbers.c.line_type,
+        debts.c.account,
         select(attempts.c.reserved_at).where(attempts.c.id == _latest).scalar_subquery().label("last_at"),
         select(attempt_outcomes.c.outcome)
         .where(attempt_outcomes.c.attempt_id == _latest)
@@ -81,15 +82,16 @@ FORECAST: Final = (
         .label("last_outcome"),
     )
     .join_from(list_entries, persons, _entries.person_id == persons.c.id)
+    .join(debts, _entries.debt_id == debts.c.id)
     .join(phones, _entries.phone_id == phones.c.id)
     .join(numbers, phones.c.e164 == numbers.c.e164)
     .where(_entries.id.in_(bindparam("entries", expanding=True)))
 )
-"""What the chance of an answer is forecast from, for accounts just claimed."""
+"""What the chance of an answer is forecast from, for accounts just claimed, and what their client calls them."""
 _RELEASE: Final = (
     update(list_entries)
     .where(
-        _entries.id == bindparam("entry"),
+        _entries.id.in_(bindparam("entries", expanding=True)),
         _entries.claimed_by == bindparam("engine"),
         _entries.state.in_(sources(EntryEvent.RELEASE)),
     )
@@ -128,15 +130,16 @@ def claim(
             last_outcome=known[row.id].last_outcome,
             line_type=known[row.id].line_type,
             zone=known[row.id].zone,
+            account=known[row.id].account,
         )
         for row in sorted(rows, key=lambda row: (-row.priority, row.id))
     ]
 
 
 def release(tx: Connection, claims: Sequence[Claim]) -> None:
-    """Give claims back, for another call to take. A claim that has moved on since is left alone."""
-    for held in claims:
-        tx.execute(_RELEASE, {"entry": held.entry, "engine": held.engine})
+    """Give claims of one engine back, for another call to take. A claim that has moved on since is left alone."""
+    if claims:
+        tx.execute(_RELEASE, {"entries": [held.entry for held in claims], "engine": claims[0].engine})
 
 
 def next_due(tx: Connection, campaign: CampaignId) -> datetime | None:

@@ -146,6 +146,11 @@ def is_worth_repeating(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
 
 
+def is_about_everything(error: DBAPIError) -> bool:
+    """Whether an error says that the store as a whole does not work, and not that one statement was wrong."""
+    return plain_error(error) is not None
+
+
 def plain_error(error: DBAPIError) -> StoreError | None:
     """The store's own error for a driver's, or None where it is a fault of our code and should be seen as it is."""
     original = error.orig

@@ -134,7 +134,7 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
     if not _take_caller_id(tx, about, request.caller_id, request.now):
         return Refusal(RefusalCause.CALLER_ID_CAP, None)
     _insert_attempt(tx, about, request, ruling, gathered.facts)
-    return Reservation(request.attempt, tuple(ruling.flags))
+    return Reservation(request.attempt, request.now, tuple(ruling.flags))
 
 
 def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> RefusalCause | None:
@@ -343,9 +343,8 @@ def record_outcome(tx: Connection, attempt: AttemptId, ending: Ending, now: date
     if row is None:
         raise NotFoundError("there is no such attempt in the ledger")
     lock_person_then_number(tx, row.person_id, row.number)
-    if tx.execute(_LAST, {"attempt": attempt}).first() is not None:
+    if tx.execute(_DELETE_OPEN, {"attempt": attempt}).rowcount == 0:  # it has ended
         return False
-    tx.execute(_DELETE_OPEN, {"attempt": attempt})
     add_outcome(tx, row, ending, now, seq=1)
     return True
 

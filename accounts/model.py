@@ -193,6 +193,7 @@ class Claim:
         last_at, last_outcome: of the latest attempt on the account in this campaign.
         line_type: of the number, as the list or a look-up gave it.
         zone: the person's, where known; for forecasts only, never for the law.
+        account: the client's reference of the debt.
     """
 
     entry: int
@@ -210,6 +211,7 @@ class Claim:
     last_outcome: str | None = None
     line_type: str = ""
     zone: str | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,8 @@ class Reservation:
     """The attempt is durable and counts. Only now may an Originate be sent."""
 
     attempt: AttemptId
-    flags: tuple[str, ...]
+    at: datetime
+    flags: tuple[str, ...] = ()
 
 
 class RefusalCause(StrEnum):

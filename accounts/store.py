@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from accounts.tables import PARTITIONED
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Job = Callable[[Connection], object]
 PRIVATE_FILE: Final = 0o600
 _TRIES: Final = 4
 """An operation that met another one head-on was undone as a whole and is run again."""
@@ -50,6 +51,25 @@ class Store:
         """
         with self._turn:
             return _run(self._writer, operation, *args, **kwargs)
+
+    @property
+    def commits_together(self) -> bool:
+        """Whether waiting operations are best committed together: where one writer is alone and each commit is a sync.
+
+        A server has writers beside us, and rows kept locked for longer than need be would make them wait.
+        """
+        return self.url.get_backend_name() == "sqlite"
+
+    def write_together(self, jobs: Sequence[Job]) -> Sequence[object | Exception]:
+        """Run several operations in order and commit them with one sync; durable when this returns.
+
+        Each stands for itself: one that raises is undone alone, and its exception stands at its place in the answer.
+
+        Raises:
+            StoreError: nothing of any of them was kept.
+        """
+        with self._turn:
+            return _run(self._writer, _each_by_itself, jobs)
 
     def read(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that only reads, on one snapshot, without waiting for writers."""
@@ -96,6 +116,21 @@ def _run(engine: Engine, operation: Callable[Concatenate[Connection, P], R], *ar
                 raise
             raise plain from error
     raise AssertionError("the last try returns or raises")
+
+
+def _each_by_itself(tx: Connection, jobs: Sequence[Job]) -> Sequence[object | Exception]:
+    results: list[object | Exception] = []
+    for job in jobs:
+        tx.exec_driver_sql("SAVEPOINT job")
+        try:
+            results.append(job(tx))
+        except Exception as error:
+            if isinstance(error, DBAPIError) and dialect.is_about_everything(error):
+                raise
+            tx.exec_driver_sql("ROLLBACK TO job")
+            results.append(error)
+        tx.exec_driver_sql("RELEASE job")
+    return results
 
 
 def open_store(url: str | Path, now: datetime) -> Store:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from accounts.errors import NotFoundError
 from accounts.tables import attempt_outcomes, attempts, campaigns, debts
-from domain.ids import AttemptId, CampaignId, DebtId
+from domain.ids import AttemptId, CampaignId
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 
@@ -64,12 +64,6 @@ def made(tx: Connection, attempt: AttemptId) -> Made:
         row.trunk,
         row.reserved_at,
     )
-
-
-def account_of(tx: Connection, debt: DebtId) -> str:
-    """The client's reference of a debt."""
-    account: str = tx.execute(select(debts.c.account).where(debts.c.id == debt)).scalar_one()
-    return account
 
 
 def abandonment_by_day(

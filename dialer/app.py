@@ -46,7 +46,7 @@ from dialer.shared_state import MemoryState
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
-from dialer.timings import LoopWatch, StoreTimes, settled_memory
+from dialer.timings import LoopWatch, StoreTimes, settled_memory, short_turns
 from dialer.trunk_watch import TrunkWatch
 from dialer.trunks import Trunk, TrunkLimits
 from domain.clock import Clock, SystemClock
@@ -148,6 +148,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
 
     async with AsyncExitStack() as stack:
         stack.enter_context(settled_memory())
+        stack.enter_context(short_turns())
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine()

@@ -6,6 +6,7 @@ follows. Everything that keeps it from dialing ends in `status`, in words.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +41,8 @@ _log = structlog.get_logger(__name__)
 
 CLAIM_AT_ONCE: Final = 40
 """Accounts held at a time; what is not dialed in the same tick is given back."""
+RESERVED_AT_ONCE: Final = 8
+"""Reservations under way at a time: they share a commit. What is beyond them goes only if the decision still holds."""
 TICK_BUDGET_S: Final = 0.8
 """A tick that takes longer stops placing calls: its decision is about to be stale."""
 SPARE: Final = 2
@@ -177,7 +180,7 @@ class CampaignLoop:
         decision = self._decide(trunks)
         for attempt in decision.release:
             tools.calls.release(attempt)
-        if decision.lines_to_add and tools.clock.monotonic() >= self._empty_until:
+        if decision.lines_to_add:
             try:
                 await self._add_lines(decision, trunks)
             except StoreError as error:
@@ -223,21 +226,37 @@ class CampaignLoop:
 
         Stops at the first claim that cannot be dialed for a reason that holds for the rest too.
         """
-        dialed = 0
+        dialed, done = 0, 0
         kept: list[Claim] = []
-        for index, one in enumerate(held):
-            if dialed >= wanted:
-                return dialed, [*kept, *held[index:]]
+        while done < len(held) and dialed < wanted:
             if decision.is_stale(self._tools.clock.monotonic(), TICK_BUDGET_S):
                 self.stale += 1
-                return dialed, [*kept, *held[index:]]
-            placed = await self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only)
-            if placed is Placed.KEPT and (decision.reserve or not one.reserved_agent_only):
-                return dialed, [*kept, *held[index:]]
-            if placed is Placed.KEPT:
-                kept.append(one)
-            dialed += placed is Placed.DIALED
-        return dialed, kept
+                break
+            some = held[done : done + min(RESERVED_AT_ONCE, wanted - dialed)]
+            done += len(some)
+            placed = await self._dial_some(some, decision, trunks)
+            dialed += placed.count(Placed.DIALED)
+            left = [one for one, what in zip(some, placed, strict=True) if what is Placed.KEPT]
+            kept += left
+            if any(decision.reserve or not one.reserved_agent_only for one in left):
+                break
+        return dialed, [*kept, *held[done:]]
+
+    async def _dial_some(
+        self, some: Sequence[Claim], decision: PacingDecision, trunks: Sequence[Trunk]
+    ) -> Sequence[Placed]:
+        """Dial several claims at once: the store makes their reservations durable together.
+
+        All of them come to their end before the first failure is raised: none is left half-way.
+        """
+        placed = await asyncio.gather(
+            *(self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only) for one in some),
+            return_exceptions=True,
+        )
+        for what in placed:
+            if isinstance(what, BaseException):
+                raise what
+        return [what for what in placed if isinstance(what, Placed)]
 
     async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
         """Reserve the attempt, durably, and only then start the call."""
@@ -305,6 +324,7 @@ class CampaignLoop:
     def _snapshot(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()
         capacity = Capacity(
+            accounts=0 if now < self._empty_until else None,
             channels_free=sum(max(0, t.limits.channels - t.in_use) for t in trunks if not t.trouble),
             call_tokens=sum(trunk.room(now) for trunk in trunks),
         )

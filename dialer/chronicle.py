@@ -10,14 +10,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from accounts import dispositions, floor, journal, suppression, tallies
+from accounts import dispositions, floor, journal, suppression
 from accounts.async_store import AsyncStore
 from accounts.dispositions import Reach, Said
 from accounts.errors import NotFoundError, StoreError
@@ -63,11 +62,12 @@ class Chronicle:
 
     def attempt(self, finished: FinishedAttempt) -> None:
         if self._log is not None:
-            self._tell("attempt line", partial(self._write_attempt_line, finished))
+            self._write_line(self._attempt_line(finished))
 
     def blocked(self, held: Claim, refusal: Refusal) -> None:
         if self._log is not None and refusal.reasons:
-            self._tell("blocked line", partial(self._write_blocked_line, held, refusal))
+            code = refusal.reasons[0].code
+            self._write_line(BlockedLine(account=held.account, code=code, at=self._clock.now()))
 
     def disposed(self, disposed: Disposed) -> None:
         said = said_of(disposed.recorded)
@@ -162,42 +162,35 @@ class Chronicle:
 
     # --- lines of a run ---------------------------------------------------------------------------------------------
 
-    def _write_attempt_line(self, finished: FinishedAttempt, tx: Connection) -> None:
-        made = tallies.made(tx, finished.attempt)
+    def _attempt_line(self, finished: FinishedAttempt) -> AttemptLine:
         record, order = finished.record, finished.order
         at = self._calendar
-        self._write_line(
-            AttemptLine(
-                attempt=finished.attempt,
-                account=made.account,
-                number=finished.number.e164,
-                campaign=made.campaign_name,
-                trunk=order.trunk,
-                failovers=len(record.refused),
-                reserved_at=made.reserved_at,
-                outcome=finished.outcome,
-                sent_at=_or_none(at, record.refused[0].sent_at if record.refused else record.sent_at),
-                rang_at=_or_none(at, record.rang_at),
-                answered_at=_or_none(at, record.answered_at),
-                verdict_at=_or_none(at, record.judged_at),
-                verdict=record.verdict,
-                verdict_cause=record.verdict_cause,
-                treated_at=_or_none(at, record.treated_at),
-                treatment=record.treatment,
-                joined_at=_or_none(at, record.joined_at),
-                parted_at=_or_none(at, record.parted_at),
-                bridged_s=record.talk_s,
-                ended_at=_or_none(at, record.ended_at),
-                cause=record.cause,
-                sip_status=record.sip_status,
-                agent=record.agent,
-                recording_expected=record.joined_at is not None and order.recording is not RecordingMode.OFF,
-            )
+        return AttemptLine(
+            attempt=finished.attempt,
+            account=finished.account,
+            number=finished.number.e164,
+            campaign=finished.campaign.name,
+            trunk=order.trunk,
+            failovers=len(record.refused),
+            reserved_at=finished.reserved_at,
+            outcome=finished.outcome,
+            sent_at=_or_none(at, record.refused[0].sent_at if record.refused else record.sent_at),
+            rang_at=_or_none(at, record.rang_at),
+            answered_at=_or_none(at, record.answered_at),
+            verdict_at=_or_none(at, record.judged_at),
+            verdict=record.verdict,
+            verdict_cause=record.verdict_cause,
+            treated_at=_or_none(at, record.treated_at),
+            treatment=record.treatment,
+            joined_at=_or_none(at, record.joined_at),
+            parted_at=_or_none(at, record.parted_at),
+            bridged_s=record.talk_s,
+            ended_at=_or_none(at, record.ended_at),
+            cause=record.cause,
+            sip_status=record.sip_status,
+            agent=record.agent,
+            recording_expected=record.joined_at is not None and order.recording is not RecordingMode.OFF,
         )
-
-    def _write_blocked_line(self, held: Claim, refusal: Refusal, tx: Connection) -> None:
-        account = tallies.account_of(tx, held.debt)
-        self._write_line(BlockedLine(account=account, code=refusal.reasons[0].code, at=self._clock.now()))
 
     def _write_line(self, line: Line) -> None:
         if self._log is not None:

@@ -64,6 +64,8 @@ _log = structlog.get_logger(__name__)
 
 BEAT_S: Final = 0.5
 """Longest time between two ticks of a campaign's loop."""
+COALESCE_S: Final = 0.03
+"""Shortest time between two ticks: what changes within it is decided on at once."""
 CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
 KEEP_EVERY_S: Final = 60.0
@@ -79,15 +81,16 @@ WRITE_AGAIN_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class FinishedAttempt:
-    """Everything known of an attempt that is over; instants are Clock.monotonic() seconds."""
+    """Everything known of an attempt that is over; instants in `record` are Clock.monotonic() seconds."""
 
     attempt: AttemptId
-    campaign: CampaignId
+    campaign: Campaign
+    account: str
     number: PhoneNumber
     order: Origination
     record: CallRecord
     outcome: Outcome
-    reserved_at: float
+    reserved_at: datetime
 
 
 class Journal(Protocol):
@@ -121,6 +124,8 @@ class _Live:
     changed_at: float
     reserved_for: AgentId | None
     record: CallRecord
+    account: str
+    reserved_at: datetime
     unheard: bool = False
     """The switch could not be heard for a while during this call: it may have rung without our knowing."""
 
@@ -252,12 +257,14 @@ class Engine:
                 await self._memory.keep(campaign, loop.pacer.learned)
 
     async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            ticked_at = loop.time()
             if not self._draining:
                 self._health.tick()
-                for loop in tuple(self._loops.values()):
-                    if self.leases.held_elsewhere(loop.id) is None:
-                        await loop.tick()
+                for dialing in tuple(self._loops.values()):
+                    if self.leases.held_elsewhere(dialing.id) is None:
+                        await dialing.tick()
             try:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
@@ -266,8 +273,8 @@ class Engine:
             finally:
                 if not self._draining:
                     self._wake.clear()
-            if self._draining:
-                await asyncio.sleep(BEAT_S)
+            at_least_s = BEAT_S if self._draining else COALESCE_S
+            await asyncio.sleep(ticked_at + at_least_s - loop.time())
 
     async def _follow_campaigns(self) -> None:
         while True:
@@ -373,7 +380,8 @@ class Engine:
     ) -> None:
         """Place a reserved call and follow it. The trunk's channel was taken by the caller."""
         order = order_for(campaign.settings, reservation, held.number, caller_id, trunk.limits.name)
-        self._follow(campaign, order, trunk, None if agent is None else agent.id, adopted=None)
+        reserved_for = None if agent is None else agent.id
+        self._follow(campaign, order, trunk, reserved_for, held.account, reservation.at, adopted=None)
         self.counters.placed += 1
 
     def blocked(self, held: Claim, refusal: Refusal) -> None:
@@ -389,6 +397,8 @@ class Engine:
         order: Origination,
         trunk: Trunk | None,
         agent: AgentId | None,
+        account: str,
+        reserved_at: datetime,
         adopted: CallRecord | None,
     ) -> None:
         settings = campaign.settings
@@ -403,7 +413,9 @@ class Engine:
             self._call_changed,
         )
         now = self._clock.monotonic()
-        self._calls[order.attempt] = _Live(actor, campaign, order.to, trunk, now, now, agent, actor.record)
+        self._calls[order.attempt] = _Live(
+            actor, campaign, order.to, trunk, now, now, agent, actor.record, account, reserved_at
+        )
         self._tasks.create_task(self._live_call(order, campaign, actor, adopted))
 
     async def _live_call(
@@ -424,7 +436,9 @@ class Engine:
         await self._write_outcome(order.attempt, self._ending(order, record, outcome))
         self._written[campaign.id] += 1
         order = actor.order  # of the trunk that carried it last
-        finished = FinishedAttempt(order.attempt, campaign.id, order.to, order, record, outcome, live.dialed_at)
+        finished = FinishedAttempt(
+            order.attempt, campaign, live.account, order.to, order, record, outcome, live.reserved_at
+        )
         if record.joined_at is not None and order.recording is not RecordingMode.OFF:
             self._recordings.submit(finished)
         self._journal.attempt(finished)
@@ -589,11 +603,14 @@ class Engine:
 
     def adopt(self, made: Made, campaign: Campaign) -> CallActor:
         """Follow a call that an earlier run placed; where it stands, the caller tells."""
-        order = order_for(campaign.settings, Reservation(made.attempt, ()), made.number, made.caller_id, made.trunk)
+        order = order_for(
+            campaign.settings, Reservation(made.attempt, made.reserved_at), made.number, made.caller_id, made.trunk
+        )
         trunk = self._trunks.get(made.trunk)
         if trunk is not None:
             trunk.in_use += 1
-        self._follow(campaign, order, trunk, None, adopted=CallRecord(state=CallState.RINGING, unheard=True))
+        record = CallRecord(state=CallState.RINGING, unheard=True)
+        self._follow(campaign, order, trunk, None, made.account, made.reserved_at, adopted=record)
         return self._calls[made.attempt].actor
 
 

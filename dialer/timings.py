@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,24 @@ LATE_S: Final = 0.010
 _REMEMBERED: Final = round(60 / LOOK_EVERY_S)
 _LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, LATE_S, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _STORE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+TURN_S: Final = 0.0005
+"""How long a thread of ours may keep Python to itself while another waits: a person waits for the event loop."""
+
+
+@contextmanager
+def short_turns() -> Iterator[None]:
+    """Let the event loop have its turn soon while the store's thread computes; Python's own five milliseconds are long.
+
+    A verdict would otherwise wait for such a turn at each of the system calls between it and the bridge.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

@@ -242,7 +242,7 @@ def _outside_caps(snapshot: FloorSnapshot, staff: Staff) -> list[Cap]:
         (CapCode.CHANNELS, capacity.channels_free, "free channels on the trunks"),
         (CapCode.CALLS_PER_SECOND, capacity.call_tokens, "calls the per-second limit allows now"),
         (CapCode.CALLER_ID, capacity.caller_id_calls, "calls left in the caller IDs' daily caps"),
-        (CapCode.ACCOUNTS, capacity.accounts, "accounts that may be dialed now"),
+        (CapCode.ACCOUNTS, capacity.accounts, "accounts due now"),
     )
     caps.extend(Cap(code, max(0, room), f"{words}: {max(0, room)}") for code, room, words in limits if room is not None)
     return caps

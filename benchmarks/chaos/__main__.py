@@ -1,7 +1,7 @@
-"""`python -m benchmarks.chaos`: break each part in turn while calls are up, and print what became of each call.
+"""`python -m benchmarks.chaos`: break each part in turn under load, and print what became of each call.
 
-One stage, one campaign of many accounts, six agents at their screens. Before each fault the calls in flight are noted.
-In the end the ledger is joined with the carrier's file, which no fault of ours can touch.
+SIPp is the carrier and the agents' telephones; twenty agents, fifteen calls a second. Before each fault the calls in
+flight are noted. In the end the ledger is joined with the carrier's file, which no fault of ours can touch.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,63 +20,27 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from accounts.model import Mode
-from dialer.asterisk.install import installed_root
+from accounts.store import open_store
+from benchmarks.chaos import far_end
+from benchmarks.chaos.far_end import FarEnd
+from benchmarks.chaos.faults import FAULTS, Target
+from benchmarks.load.floor import SETTINGS
+from benchmarks.load.site import dialing, raised, stock, voice
 from dialer.testing.auto_agent import Habits
-from dialer.testing.number_plan import number_for
-from dialer.testing.scene import SETTINGS, Books, Scene, books, played
+from dialer.testing.scene import Wire, ledger_rows
+from dialer.trunks import TrunkLimits
+from domain.outcomes import Outcome
 
-AGENTS: Final = ("amira", "bruno", "chloe", "dario", "elena", "farid")
-ACCOUNTS: Final = 600
+AGENTS: Final = 20
+CALLS_PER_SECOND: Final = 15.0
+ACCOUNTS: Final = 20_000
 FOLDER: Final = Path("var/chaos")
-CALM_S: Final = 12.0
-LEAST_IN_FLIGHT: Final = 5
-HABITS: Final = Habits(talk_mean_s=12.0, hangs_up=0.8, wrap_mean_s=1.0)
-
-
-async def kill_engine(scene: Scene) -> float:
-    await scene.engine.kill()
-    await asyncio.sleep(0.5)
-    await scene.engine.start()
-    return scene.engine.started_at
-
-
-async def kill_engine_for_long(scene: Scene) -> float:
-    await scene.engine.kill()
-    await asyncio.sleep(20.0)
-    await scene.engine.start()
-    return scene.engine.started_at
-
-
-async def kill_asterisk(scene: Scene) -> float:
-    return await scene.restart_asterisk(away_s=2.0)
-
-
-async def freeze_asterisk(scene: Scene) -> float:
-    await scene.freeze_asterisk(10.0)
-    return time.time()
-
-
-async def cut_wire(scene: Scene) -> float:
-    scene.wire.cut()
-    return time.time()
-
-
-async def clog_wire(scene: Scene) -> float:
-    scene.wire.clog()
-    await asyncio.sleep(15.0)
-    scene.wire.clear()
-    return time.time()
-
-
-FAULTS: Final[dict[str, Callable[[Scene], Awaitable[float]]]] = {
-    "engine killed, restarted at once": kill_engine,
-    "engine killed, away for 20 s": kill_engine_for_long,
-    "AMI cut": cut_wire,
-    "AMI half-open for 15 s": clog_wire,
-    "Asterisk frozen for 10 s": freeze_asterisk,
-    "Asterisk killed, back after 2 s": kill_asterisk,
-}
+CALM_S: Final = 10.0
+LEAST_IN_FLIGHT: Final = 20
+RESUME_S: Final = 90.0
+LOOK_S: Final = 0.05
+HABITS: Final = Habits(talk_mean_s=4.0, hangs_up=1.0, wrap_mean_s=0.5, says_nothing=0.0)
+NOBODY_ANSWERED: Final = frozenset({Outcome.NO_ANSWER, Outcome.CANCELLED, Outcome.BUSY, Outcome.FAILED, Outcome.SIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,41 +52,102 @@ class Blow:
     resumed_s: float | None
 
 
-async def strike(scene: Scene, name: str, fault: Callable[[Scene], Awaitable[float]]) -> Blow:
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Ledger and carrier joined; every number has one account.
+
+    Attributes:
+        number: of each attempt.
+        outcomes: of each attempt, the first ones; one each, if all is well.
+        far: what the carrier saw.
+    """
+
+    number: dict[str, str]
+    outcomes: dict[str, list[Outcome]]
+    far: FarEnd
+
+    @property
+    def uncounted(self) -> set[str]:
+        """Numbers that the carrier was asked for and the ledger has never heard of."""
+        return self.far.invites.keys() - set(self.number.values())
+
+    @property
+    def twice(self) -> set[str]:
+        """Numbers with more INVITEs than attempts."""
+        made = Counter(self.number.values())
+        return {number for number, times in self.far.invites.items() if 0 < made[number] < times}
+
+    @property
+    def open(self) -> set[str]:
+        """Attempts without exactly one outcome."""
+        return {attempt for attempt in self.number if len(self.outcomes.get(attempt, ())) != 1}
+
+    @property
+    def untrue(self) -> set[str]:
+        """Attempts that were answered at the carrier, and the ledger says that nobody answered."""
+        return {
+            attempt
+            for attempt, ends in self.outcomes.items()
+            if self.far.answered[self.number[attempt]] and NOBODY_ANSWERED & set(ends)
+        }
+
+
+async def strike(target: Target, name: str, fault: Callable[[Target], Awaitable[float]]) -> Blow:
     """Wait for a full house, break something, and wait for dialing to go on."""
-    await scene.engine.until(lambda report: len(report.calls) >= LEAST_IN_FLIGHT, seconds=120)
-    in_flight = dict(scene.engine.report.calls)
-    back_at = await fault(scene)
-    try:
-        resumed_s = await scene.invite_after(back_at, seconds=90)
-    except TimeoutError:
-        resumed_s = None
+    await target.engine.until(lambda report: len(report.calls) >= LEAST_IN_FLIGHT, seconds=120)
+    in_flight = dict(target.engine.report.calls)
+    back_at = await fault(target)
+    resumed_s = await _invite_after(target.site.truth, back_at)
     await asyncio.sleep(CALM_S)
     return Blow(name, in_flight, resumed_s)
 
 
+async def _invite_after(truth: Path, instant: float) -> float | None:
+    """Seconds until the first INVITE after an instant; None where there was none."""
+    try:
+        async with asyncio.timeout(RESUME_S):
+            while not (later := [at for at in far_end.read(truth).invited_at if at > instant]):  # noqa: ASYNC110  # a file
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        return None
+    return later[0] - instant
+
+
 async def run(folder: Path, console: Console) -> bool:
-    """Play the whole day; True when nothing was uncounted, open or dialed twice."""
-    numbers = [number_for(None, "404", k) for k in range(ACCOUNTS)]
-    settings = replace(SETTINGS, mode=Mode.POWER, ratio=1.5)
-    clips = folder.parent / "clips"
-    async with played(folder, installed_root(), AGENTS, numbers, settings, HABITS, clips) as scene:
-        blows = []
-        for name, fault in FAULTS.items():
-            console.print(f"== {name}")
-            blows.append(await strike(scene, name, fault))
-        console.print("== letting calls end")
-        await scene.engine.stop()
-        found = books(scene)
-        invites = len(scene.calls())
+    """Play all faults; True when nothing was uncounted, dialed twice, open or untrue, and dialing always went on."""
+    voice(folder / "sipp")
+    async with raised(folder, "floor", AGENTS) as site:
+        stock(folder, site.agents, ACCOUNTS, SETTINGS)
+        wire = Wire(site.instance.ports.ami)
+        await wire.start()
+        limits = TrunkLimits(site.trunk.name, channels=200, calls_per_second=CALLS_PER_SECOND)
+        async with dialing(site, limits, HABITS, wire.port, LOOK_S) as engine:
+            blows = []
+            for name, fault in FAULTS.items():
+                console.print(f"== {name}")
+                blows.append(await strike(Target(site, engine, wire), name, fault))
+            console.print("== letting calls end")
+        await wire.stop()
+        found = books(folder, far_end.read(site.truth))
     console.print(_table(blows, found))
-    good = (found.uncounted, found.twice, found.open) == (0, 0, 0) and all(blow.resumed_s is not None for blow in blows)
     console.print(
-        f"{invites} INVITEs at the carrier, {len(found.fates)} attempts in the ledger; "
-        f"not counted: {found.uncounted}, dialed twice: {found.twice}, without exactly one outcome: {found.open}.",
+        f"{found.far.invites.total()} INVITEs at the carrier, {len(found.number)} attempts in the ledger; "
+        f"not counted: {len(found.uncounted)}, dialed twice: {len(found.twice)}, "
+        f"without exactly one outcome: {len(found.open)}, answered and said not to be: {len(found.untrue)}.",
         highlight=False,
     )
-    return good
+    went_on = all(blow.resumed_s is not None for blow in blows)
+    return went_on and not (found.uncounted or found.twice or found.open or found.untrue)
+
+
+def books(folder: Path, far: FarEnd) -> Books:
+    """Join ledger and carrier; the engine is to be at rest."""
+    store = open_store(folder / "fairdial.db", datetime.now(UTC))
+    try:
+        number, outcomes, _ = store.read(ledger_rows)
+    finally:
+        store.close()
+    return Books(number, outcomes, far)
 
 
 def _table(blows: list[Blow], found: Books) -> Table:
@@ -131,15 +156,14 @@ def _table(blows: list[Blow], found: Books) -> Table:
         table.add_column(column)
     for blow in blows:
         fates = Counter(
-            (state, found.fates[attempt].outcomes[0].value if found.fates[attempt].outcomes else "none")
+            (state, found.outcomes[attempt][0].value if attempt in found.outcomes else "none")
             for attempt, state in blow.in_flight.items()
         )
         words = "\n".join(f"{count} {state} -> {end}" for (state, end), count in sorted(fates.items()))
-        mine = [found.fates[attempt] for attempt in blow.in_flight]
-        uncounted = sum(not fate.outcomes for fate in mine)
-        twice = sum(len(fate.invites) > found.made[fate.number] for fate in mine)
+        uncounted = sum(attempt not in found.outcomes for attempt in blow.in_flight)
+        twice = sum(found.number.get(attempt) in found.twice for attempt in blow.in_flight)
         resumed = "never" if blow.resumed_s is None else f"{blow.resumed_s:.1f} s"
-        table.add_row(blow.name, str(len(mine)), words, str(uncounted), str(twice), resumed)
+        table.add_row(blow.name, str(len(blow.in_flight)), words, str(uncounted), str(twice), resumed)
     return table
 
 
@@ -148,7 +172,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    sys.exit(0 if asyncio.run(run(FOLDER.absolute(), Console())) else 1)
+    sys.exit(0 if asyncio.run(run(FOLDER.absolute(), Console(width=110))) else 1)
 
 
 if __name__ == "__main__":

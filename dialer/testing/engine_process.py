@@ -1,4 +1,4 @@
-"""An engine in a process of its own on a stage, so that it can be killed: `python -m dialer.testing.engine_process`.
+"""An engine in a process of its own, so that it can be killed: `python -m dialer.testing.engine_process`.
 
 The child reads its plan, one JSON object, from standard input, runs the application as production wires it, and writes
 what it is doing, one JSON object a line, whenever that changes. `EngineProcess` is the parent's side.
@@ -24,26 +24,30 @@ from dialer.asterisk.instance import Instance
 from dialer.asterisk.ports import Ports
 from dialer.asterisk.root import PrivateRoot
 from dialer.asterisk.settings import SipTrunk
-from dialer.testing.stage import TRUNK, Stage
 from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 
 LOOK_S: Final = 0.02
 START_S: Final = 60.0
-CALLS_PER_SECOND: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a child needs to know of its stage."""
+    """What a child needs to know.
+
+    Attributes:
+        look_s: how often it says what it is doing, if that has changed.
+    """
 
     folder: Path
     root: Path
     asterisk: Path
     ports: Ports
     trunk: SipTrunk
+    limits: TrunkLimits
     gateway_port: int
     offset_s: float
+    look_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +72,46 @@ _REPORT: Final = TypeAdapter(Report)
 
 
 class EngineProcess:
-    """The engine of a stage, in a process that can be killed and started again.
+    """An engine beside a running Asterisk, in a process that can be killed and started again.
 
     Args:
-        stage: where it plays.
+        folder: where its store and its files are.
+        instance: its Asterisk.
+        trunk, limits: its way out.
         clock: whose calendar it has.
         gateway_port: where agents' screens find it, before and after.
-        ami_port: where it finds the AMI: a wire that can be cut.
+        ami_port: where it finds the AMI, when that is not Asterisk's own: a wire that can be cut.
+        look_s: how often it reports.
     """
 
-    def __init__(self, stage: Stage, clock: SystemClock, gateway_port: int, ami_port: int) -> None:
-        ports, root = replace(stage.instance.ports, ami=ami_port), stage.instance.program
+    def __init__(
+        self,
+        folder: Path,
+        instance: Instance,
+        trunk: SipTrunk,
+        limits: TrunkLimits,
+        clock: SystemClock,
+        gateway_port: int,
+        ami_port: int | None = None,
+        look_s: float = LOOK_S,
+    ) -> None:
+        ports, root = instance.ports, instance.program
+        if ami_port is not None:
+            ports = replace(ports, ami=ami_port)
         if not isinstance(root, PrivateRoot):
-            raise TypeError("an engine process needs a stage on a private root")
+            raise TypeError("an engine process needs an Asterisk in a private root")
         self.report = Report()
         self.started_at = 0.0
         self._plan = Plan(
-            stage.folder,
+            folder,
             root.path,
-            stage.instance.place.folder,
+            instance.place.folder,
             ports,
-            stage.carrier.trunk(TRUNK),
+            trunk,
+            limits,
             gateway_port,
             clock.offset.total_seconds(),
+            look_s,
         )
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -121,6 +142,17 @@ class EngineProcess:
         self._process.stdin.close()
         self._reader = asyncio.create_task(self._read(self._process.stdout))
         await self.until(lambda report: report.link_up, START_S)
+
+    @property
+    def pid(self) -> int:
+        """The process's number.
+
+        Raises:
+            ChildProcessError: it does not run.
+        """
+        if self._process is None:
+            raise ChildProcessError("the engine does not run")
+        return self._process.pid
 
     async def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -169,7 +201,7 @@ def _parts(plan: Plan) -> Parts:
         state_dir=plan.folder,
         database=plan.folder / "fairdial.db",
         instance=instance,
-        trunks=((plan.trunk, TrunkLimits(TRUNK, channels=60, calls_per_second=CALLS_PER_SECOND)),),
+        trunks=((plan.trunk, plan.limits),),
         countries=frozenset({"US"}),
         clock=SystemClock(timedelta(seconds=plan.offset_s)),
         attempt_log=plan.folder / "attempts.jsonl",
@@ -198,7 +230,7 @@ async def _run(plan: Plan) -> None:
                 said = now
                 sys.stdout.write(_REPORT.dump_json(now).decode() + "\n")
                 sys.stdout.flush()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(plan.look_s)
         await app.settle()
 
 

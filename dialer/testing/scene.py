@@ -33,7 +33,8 @@ from dialer.asterisk.root import PrivateRoot
 from dialer.testing.auto_agent import AutoAgent, Habits
 from dialer.testing.carrier_file import CarrierCall, Direction, read_calls
 from dialer.testing.engine_process import EngineProcess
-from dialer.testing.stage import OWNED, Stage, raised
+from dialer.testing.stage import OWNED, TRUNK, Stage, raised
+from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 from domain.ids import AgentId
 from domain.money import Money
@@ -53,6 +54,7 @@ SETTINGS: Final = CampaignSettings(
     wrap_up_s=2.0,
 )
 LOOK_S: Final = 0.05
+CALLS_PER_SECOND: Final = 10.0
 
 
 class Wire:
@@ -177,8 +179,10 @@ async def played(
         wire = Wire(stage.instance.ports.ami)
         await wire.start()
         stack.push_async_callback(wire.stop)
-        gateway = _free_port()
-        engine = EngineProcess(stage, clock, gateway, wire.port)
+        gateway = free_port()
+        limits = TrunkLimits(TRUNK, channels=60, calls_per_second=CALLS_PER_SECOND)
+        trunk = stage.carrier.trunk(TRUNK)
+        engine = EngineProcess(folder, stage.instance, trunk, limits, clock, gateway, wire.port)
         await stack.enter_async_context(engine)
         shift = await stack.enter_async_context(asyncio.TaskGroup())
         for index, (name, secret) in enumerate(screens.items()):
@@ -256,7 +260,7 @@ def books(scene: Scene) -> Books:
     """Join the ledger with the carrier's file; the engine is to be at rest."""
     store = open_store(scene.stage.folder / "fairdial.db", TUESDAY)
     try:
-        rows, ends, taped = store.read(_ledger)
+        rows, ends, taped = store.read(ledger_rows)
     finally:
         store.close()
     invites: dict[str, list[CarrierCall]] = {}
@@ -269,7 +273,8 @@ def books(scene: Scene) -> Books:
     return Books(fates, made, uncounted, twice, sum(len(fate.outcomes) != 1 for fate in fates.values()))
 
 
-def _ledger(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], set[str]]:
+def ledger_rows(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], set[str]]:
+    """Attempt to number, attempt to first outcomes, attempts with a recording."""
     rows = {row.id: row.number for row in tx.execute(select(attempts.c.id, attempts.c.number))}
     ends: dict[str, list[Outcome]] = {}
     for row in tx.execute(select(attempt_outcomes).where(attempt_outcomes.c.seq == 1)):
@@ -277,7 +282,8 @@ def _ledger(tx: Connection) -> tuple[dict[str, str], dict[str, list[Outcome]], s
     return rows, ends, set(tx.execute(select(recordings.c.attempt_id)).scalars())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
