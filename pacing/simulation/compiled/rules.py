@@ -54,20 +54,31 @@ def note_outcome(world: State, mark: int, person: bool) -> None:
             floats[s.GAP_S] += 0.01 * (min(max(now - floats[s.OUTCOME_AT], 0.0), 60.0) - floats[s.GAP_S])
         floats[s.OUTCOME_AT] = now
         expected = min(max(floats[s.REACHED] / floats[s.DIALS], 0.005), 0.95)
-        keep = 0.5 ** (1.0 / 200.0)
-        floats[s.DRIFT] = floats[s.DRIFT] * keep + reached - expected
-        floats[s.SPREAD] = floats[s.SPREAD] * keep * keep + expected * (1.0 - expected)
-        if floats[s.SPREAD] > 3.0 and abs(floats[s.DRIFT]) > 5.0 * math.sqrt(floats[s.SPREAD]):
-            floats[s.FAST_UNTIL] = now + 60.0
-            floats[s.DRIFT] = floats[s.SPREAD] = 0.0
-            kept = min(1.0, 100.0 / floats[s.DIALS])
-            floats[s.REACHED] *= kept
-            floats[s.DIALS] *= kept
-        half_life = 100.0 if now < floats[s.FAST_UNTIL] else max(500.0, 300.0 / max(floats[s.GAP_S], 1e-3))
-        keep = 0.5 ** (1.0 / half_life)
+        keep = 0.5 ** (1.0 / max(500.0, 300.0 / max(floats[s.GAP_S], 1e-3)))
         floats[s.REACHED] = floats[s.REACHED] * keep + reached
         floats[s.DIALS] = floats[s.DIALS] * keep + 1.0
         ints[s.SEEN] += 1
+        if watch(floats, s.UP, 2.0, reached, expected) or watch(floats, s.DOWN, 0.5, reached, expected):
+            floats[s.UP : s.DOWN + 3] = 0.0
+
+
+@inner
+def watch(floats, at: int, factor: float, reached: float, expected: float) -> bool:  # type: ignore[no-untyped-def]
+    """The running test for a jump whose score, dials and persons are at `at`; a jump replaces what was known."""
+    odds = expected / (1.0 - expected) * factor
+    after = odds / (1.0 + odds)
+    floats[at] += math.log(after / expected) if reached > 0.0 else math.log((1.0 - after) / (1.0 - expected))
+    if floats[at] <= 0.0:
+        floats[at : at + 3] = 0.0
+        return False
+    floats[at + 1] += 1.0
+    floats[at + 2] += reached
+    if floats[at] <= 8.0:
+        return False
+    before = min(max(floats[s.REACHED] / floats[s.DIALS], 0.005), 0.95)
+    floats[s.REACHED] = floats[at + 2] + 10.0 * before
+    floats[s.DIALS] = floats[at + 1] + 10.0
+    return True
 
 
 @inner

@@ -46,7 +46,7 @@ def simulate(load: Workload, policy: str, seed: int) -> dict[str, object]:
     rule, tick_s, tables_of_rule = _rule(policy, forecast)
     world = _world(load, forecast, rule, tables_of_rule)
     world.floats[s.REACHED], world.floats[s.DIALS] = 12.5, 50.0
-    world.floats[s.GAP_S], world.floats[s.FAST_UNTIL] = 1.0, -1.0
+    world.floats[s.GAP_S] = 1.0
     world.floats[s.THETA_BASE] = rule[2]
     world.floats[s.LEVEL] = rule[2] if rule[0] == rules.VICIDIAL else 1.0
     world.memory[s.DUE_ADAPT] = 15.0

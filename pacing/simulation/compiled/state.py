@@ -100,11 +100,10 @@ REACHED: Final = 9
 DIALS: Final = 10
 GAP_S: Final = 11
 OUTCOME_AT: Final = 12
-DRIFT: Final = 13
-SPREAD: Final = 14
-FAST_UNTIL: Final = 15
-THETA_BASE: Final = 16
-LEVEL: Final = 17
+THETA_BASE: Final = 13
+LEVEL: Final = 14
+UP: Final = 16  # and the two after it: score, dials and persons of the test for a jump up
+DOWN: Final = 19
 N_FLOATS: Final = 24
 
 # Places in `load`.

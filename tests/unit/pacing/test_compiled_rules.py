@@ -33,7 +33,7 @@ def test_the_engine_does_not_load_compiled_code() -> None:
     loads = "import sys, web.operations, dialer.cli, dialer.simulate_cli, dialer.engine, dialer.app\n"
     told = subprocess.run(
         [sys.executable, "-c", loads + "print(*sorted({'numba', 'llvmlite'} & set(sys.modules)))"],
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told.stdout.split() == []
 
