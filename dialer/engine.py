@@ -27,6 +27,7 @@ from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Res
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
 from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, ReservationLost
+from dialer import floor_view
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
@@ -231,7 +232,7 @@ class Engine:
             ticked_at = loop.time()
             if not self._draining:
                 self._health.tick()
-                for dialing in tuple(self._loops.values()):
+                for dialing in self._in_turn():
                     if self.leases.held_elsewhere(dialing.id) is None:
                         await dialing.tick()
             try:
@@ -244,6 +245,14 @@ class Engine:
                     self._wake.clear()
             at_least_s = BEAT_S if self._draining else COALESCE_S
             await asyncio.sleep(ticked_at + at_least_s - loop.time())
+
+    def _in_turn(self) -> list[CampaignLoop]:
+        """The campaigns in the order in which they decide now: who has not dialed for longest first.
+
+        Each decides on a floor where the lines of those before it are out, as `pacing.pool` has it; were the order
+        always the same, the first would get all agents they share.
+        """
+        return sorted(self._loops.values(), key=lambda loop: loop.dialed_at)
 
     async def _follow_campaigns(self) -> None:
         while True:
@@ -320,6 +329,19 @@ class Engine:
             )
             for attempt, live in self._calls.items()
         ]
+
+    def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
+        """Theta and lines without an agent of each other campaign that predicts for the same agents."""
+        mine = self._loops[campaign].pacer.learned.settings.required_skills
+        out = Counter(live.campaign.id for live in self._calls.values() if live.record.state in floor_view.AGENT_WANTED)
+        found: list[tuple[float, int]] = []
+        for other in self._loops.values():
+            decision, theirs = other.pacer.latest, other.pacer.learned.settings.required_skills
+            if other.id == campaign or decision is None or not other.predicts:
+                continue
+            if any(mine | theirs <= agent.skills for agent in self._floor.snapshot().agents):
+                found.append((decision.theta, out[other.id]))
+        return found
 
     def _answer_p(self, campaign: CampaignId, attempt: AttemptId) -> float:
         """What the campaign's own pacing thinks of a line; a guess for lines of an earlier run."""
