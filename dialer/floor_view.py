@@ -25,6 +25,7 @@ _STAGES: Final = {
     CallState.TREATED: LineStage.WAITING,
 }
 """States in which a call still needs an agent; in the others it has one, or never will."""
+AGENT_WANTED: Final = frozenset(_STAGES)
 
 
 @dataclass(frozen=True, slots=True)

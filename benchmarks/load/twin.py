@@ -11,7 +11,7 @@ import asyncio
 import math
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Final
@@ -55,8 +55,8 @@ async def measure(folder: Path, console: Console) -> None:
             console.print(f"== {AGENTS} agents, {WARM_UP_S:g} s to warm up, {MINUTES:g} minutes measured")
             lines, span = await _watch(site)
     real = {"utilisation": _utilisation(folder, *span), "abandonment": _abandonment(lines)}
-    lag_s = median([(line.verdict_at - line.answered_at).total_seconds() for line in _judged(lines)]) - HELLO_S
-    bridge_ms = median([(line.joined_at - line.verdict_at) / timedelta(milliseconds=1) for line in _joined(lines)])
+    lag_s = median(_seconds(lines, "answered_at", "verdict_at")) - HELLO_S
+    bridge_ms = 1000 * median(_seconds(lines, "verdict_at", "joined_at"))
     console.print(f"== simulator, {RUNS} runs")
     runs = await asyncio.to_thread(_simulated, lag_s)
     table = Table(title=f"{AGENTS} agents, {MINUTES:g} minutes: real Asterisk and simulator", title_justify="left")
@@ -83,12 +83,10 @@ async def _watch(site: Site) -> tuple[tuple[AttemptLine, ...], tuple[datetime, d
     return site.log_since(mark), (began, site.clock.now())
 
 
-def _judged(lines: tuple[AttemptLine, ...]) -> list[AttemptLine]:
-    return [line for line in lines if line.verdict_at is not None and line.answered_at is not None]
-
-
-def _joined(lines: tuple[AttemptLine, ...]) -> list[AttemptLine]:
-    return [line for line in _judged(lines) if line.joined_at is not None]
+def _seconds(lines: tuple[AttemptLine, ...], since: str, until: str) -> list[float]:
+    """Between two instants, of the attempts that have both."""
+    spans = ((getattr(line, since), getattr(line, until)) for line in lines)
+    return [(last - first).total_seconds() for first, last in spans if first is not None and last is not None]
 
 
 def _abandonment(lines: tuple[AttemptLine, ...]) -> float:
