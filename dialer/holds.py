@@ -73,7 +73,8 @@ class StandingHolds:
         today = self._clock.now().astimezone(ZoneInfo(settings.zone)).date()
         found = holds(self._policy, settings.country, Purpose(settings.purpose), settings.national_dnc_file_date, today)
         room = "" if settings.recording is RecordingMode.OFF else self._room.trouble
-        return "; ".join([words for words in (self._watch.trouble_for(settings.trunks), *found, room) if words])
+        standing = (self._watch.trouble_for(settings.trunks), self._name(), *found, room)
+        return "; ".join([words for words in standing if words])
 
     def warning(self) -> str:
         return self._watch.warning
