@@ -34,7 +34,7 @@ def report(every: Sequence[Mutant], found: Mapping[str, str], target: Path | Non
     lines += ["", "| lived | change | why it may |", "|---|---|---|"]
     unexplained = 0
     for each in lived_now:
-        why = reasons.get(_name(each), "")
+        why = next((row["why"] for row in reasons if _is_meant(row, each)), "")
         unexplained += not why
         change = each.change.replace("|", "\\|")
         lines.append(f"| {_name(each)} | {each.kind}: {change} | {why or '**not explained**'} |")
@@ -58,7 +58,12 @@ def _name(mutant: Mutant) -> str:
     return f"`{mutant.module.removeprefix('compliance.')}:{mutant.line}` {mutant.owner or ''}".strip()
 
 
-def _reasons() -> dict[str, str]:
-    if not _ACCEPTED.exists():
-        return {}
-    return {str(row["where"]): str(row["why"]) for row in tomllib.loads(_ACCEPTED.read_text("utf-8")).get("lived", [])}
+def _is_meant(row: Mapping[str, str], mutant: Mutant) -> bool:
+    name = f"{mutant.module.removeprefix('compliance.')} {mutant.owner or ''}".strip()
+    return row["where"] == name and row.get("change", "") in mutant.change
+
+
+def _reasons() -> Sequence[Mapping[str, str]]:
+    """Why a change may live: `where` is module and function, `change` a part of its words."""
+    rows: list[dict[str, str]] = tomllib.loads(_ACCEPTED.read_text("utf-8"))["lived"]
+    return rows

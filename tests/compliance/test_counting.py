@@ -182,6 +182,17 @@ def test_of_several_zones_the_one_that_lasts_longest_decides(bare: Bare) -> None
         assert blocked(over_in_guam, policy)
 
 
+def test_a_states_count_goes_by_the_dates_of_that_state(bare: Bare) -> None:
+    policy = bare(count("calendar_days 1", states='["DC"]'))
+    evening = event(datetime(2026, 11, 19, 23, tzinfo=UTC))  # still the 19th in the District, the 20th in Guam
+    facts = call(datetime(2026, 11, 20, 13, tzinfo=UTC), evening)
+    places = (Address(tz=ET, state="DC"), Address(tz=GUAM))
+    for addresses in (places, places[::-1]):
+        assert not blocked(replace(facts, addresses=addresses), policy)
+    everywhere = bare(count("calendar_days 1"))
+    assert blocked(replace(facts, addresses=places), everywhere)
+
+
 @pytest.mark.parametrize("window", ["calendar_days 1", "calendar_days 7", "calendar_week", "calendar_month"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(

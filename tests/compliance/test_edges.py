@@ -16,6 +16,7 @@ from compliance.facts import (
     CalledNumber,
     CallFacts,
     CampaignPolicy,
+    Channel,
     Consent,
     ConsentKind,
     Emergency,
@@ -23,6 +24,7 @@ from compliance.facts import (
     HistoryEvent,
     LineType,
     Mode,
+    NumberUse,
     Preference,
     PreferenceKind,
     Purpose,
@@ -456,3 +458,48 @@ def test_a_stated_place_that_ends_ahead_is_gone_at_that_instant(policy: complian
     facts = call(stated_locations=(StatedLocation(tz=GUAM, until=ends),))
     assert compliance.decide(facts, policy).retry_at == ends
     assert compliance.decide(replace(facts, now=ends), policy).allowed
+
+
+# --- counts that one change or another did not disturb ---------------------------------------------------------------
+
+
+def _at_work(*history: HistoryEvent, **more: object) -> CallFacts:
+    number = CalledNumber("+14045550147", LineType.FIXED, NumberUse.WORK)
+    return call(number=number, addresses=(Address(zip="30303", state="GA"),), history=history, **more)
+
+
+def test_the_one_call_at_work_is_any_call_there_but_those_under_consent(policy: compliance.Policy) -> None:
+    before = event(NOON - timedelta(days=99), number_use=NumberUse.WORK, number="+14045550147")
+    assert "US-FDC-04" in rules(_at_work(before), policy)
+    assert "US-FDC-04" in rules(_at_work(replace(before, voicemail_service=False)), policy)
+    assert "US-FDC-04" in rules(_at_work(before, relationship=Relationship(NOON - DAY)), policy)
+    assert "US-FDC-04" in rules(_at_work(before, agent_guaranteed=True), policy)
+    assert "US-FDC-04" not in rules(_at_work(replace(before, under_consent=True)), policy)
+    granted = Consent(ConsentKind.CALL_BACK, GivenTo.COLLECTOR, NOON - DAY)
+    assert "US-FDC-04" not in rules(_at_work(before, consents=(granted,)), policy)
+
+
+def test_an_agreed_call_back_may_be_one_more_than_the_cap_of_the_day(policy: compliance.Policy) -> None:
+    today = [event(datetime(2026, 11, 20, hour, tzinfo=UTC)) for hour in (6, 7, 8)]
+    granted = Consent(ConsentKind.CALL_BACK, GivenTo.COLLECTOR, NOON - timedelta(hours=1))
+    capped = rules(call(history=tuple(today)), policy)
+    assert {"US-FDC-14D", "US-FDC-14P"} <= set(capped)
+    assert compliance.decide(call(history=tuple(today), consents=(granted,)), policy).allowed
+
+
+def test_a_letter_of_the_first_instant_of_a_day_is_of_that_day(policy: compliance.Policy) -> None:
+    letter = event(
+        datetime(2026, 11, 16, 5, tzinfo=UTC), Result.SENT, channel=Channel.LETTER, creditor="C1", number="+14165550147"
+    )
+    facts = CallFacts(
+        now=NOON,
+        purpose=Purpose.DEBT_THIRD_PARTY,
+        number=CalledNumber("+14165550147"),
+        campaign_country="CA",
+        person="P1",
+        debt="D1",
+        addresses=(Address(state="ON", country="CA", tz="America/Toronto"),),
+        history=(letter,),
+    )
+    assert "CA-ON-D3" in rules(replace(facts, now=datetime(2026, 11, 21, 17, tzinfo=UTC)), policy)
+    assert "CA-ON-D3" not in rules(replace(facts, now=datetime(2026, 11, 22, 5, tzinfo=UTC)), policy)
