@@ -19,16 +19,18 @@ def report(every: Sequence[Mutant], found: Mapping[str, str], target: Path | Non
     by_module: dict[str, list[Mutant]] = defaultdict(list)
     for mutant in every:
         by_module[mutant.module].append(mutant)
-    lines = ["| module | changes | noticed | by time | lived | noticed, % |", "|---|---:|---:|---:|---:|---:|"]
-    totals = [0, 0, 0, 0]
+    lines = [
+        "| module | changes | not asked yet | noticed | by time | lived | noticed of those asked, % |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    totals = [0, 0, 0, 0, 0]
     for name, mine in by_module.items():
         asked = [each for each in mine if each.key in found]
         lived = sum(found[each.key] == "lived" for each in asked)
         late = sum(found[each.key] == "time" for each in asked)
-        row = [len(asked), len(asked) - lived, late, lived]
+        row = [len(mine), len(mine) - len(asked), len(asked) - lived, late, lived]
         totals = [a + b for a, b in zip(totals, row, strict=True)]
-        if asked:
-            lines.append(_row(f"`{name.removeprefix('compliance.')}`", row))
+        lines.append(_row(f"`{name.removeprefix('compliance.')}`", row))
     lines.append(_row("**all**", totals))
     lived_now = [each for each in every if found.get(each.key) == "lived"]
     lines += ["", "| lived | change | why it may |", "|---|---|---|"]
@@ -40,7 +42,7 @@ def report(every: Sequence[Mutant], found: Mapping[str, str], target: Path | Non
         lines.append(f"| {_name(each)} | {each.kind}: {change} | {why or '**not explained**'} |")
     page = "\n".join(lines)
     print(page)
-    unknown = len(every) - totals[0]
+    unknown = totals[1]
     print(f"\n{unknown} not asked yet, {unexplained} lived without an explanation")
     if target is not None:
         text = target.read_text("utf-8")
@@ -50,8 +52,9 @@ def report(every: Sequence[Mutant], found: Mapping[str, str], target: Path | Non
 
 
 def _row(name: str, row: Sequence[int]) -> str:
-    share = 100 * row[1] / row[0] if row[0] else 100.0
-    return f"| {name} | {' | '.join(map(str, row))} | {share:.1f} |"
+    asked = row[2] + row[4]
+    share = f"{100 * row[2] / asked:.1f}" if asked else ""
+    return f"| {name} | {' | '.join(map(str, row))} | {share} |"
 
 
 def _name(mutant: Mutant) -> str:

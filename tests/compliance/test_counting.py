@@ -213,6 +213,15 @@ def test_counting_by_dates_is_counting_by_the_calendar_on_the_wall(
     assert inside is (today < frequency._first_free_day(day, span))
 
 
+def test_a_week_lasts_for_an_event_as_long_as_it_counts() -> None:
+    span = Span(SpanKind.CALENDAR_WEEK)
+    for n in range(7):
+        day = date(2026, 11, 16) + timedelta(days=n)
+        counted = [d for d in range(14) if frequency._first_day(day + timedelta(days=d), span) <= day]
+        assert frequency._first_free_day(day, span) == day + timedelta(days=max(counted) + 1)
+        assert counted == list(range(len(counted)))
+
+
 @pytest.mark.parametrize(
     ("day", "zone", "begins"),
     [
