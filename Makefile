@@ -54,7 +54,6 @@ chaos: asterisk ## kill and cut things under load; a table of what became of eac
 	@$(BIN)/python -m benchmarks.chaos
 
 compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
-	@$(if $(STAND_INS),$(MAKE) --no-print-directory $(VENV)/.ready)
 	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)
 
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`

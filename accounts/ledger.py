@@ -124,7 +124,10 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
     cause = _standing_in_the_way(about, request)
     if about is None or cause is not None:
         return Refusal(cause or RefusalCause.STALE_CLAIM, None)
-    gathered = fact_reader.gather(tx, about, request.now, request.mode, agent_guaranteed=request.agent is not None)
+    guaranteed = request.agent is not None
+    gathered = fact_reader.gather(
+        tx, about, request.now, request.mode, agent_guaranteed=guaranteed, braked=request.braked
+    )
     if gathered.open_since is not None and request.now - gathered.open_since < OPEN_AT_MOST:
         due = request.now + IN_CALL_RETRY
         move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
@@ -149,7 +152,7 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
         return RefusalCause.NOT_RUNNING
     if request.fence < row.fence:
         return RefusalCause.FENCED
-    if row.reserved_agent_only and request.agent is None:
+    if (row.reserved_agent_only or request.braked) and request.agent is None:
         return RefusalCause.RESERVED_AGENT_REQUIRED
     return None
 
@@ -175,6 +178,7 @@ def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, rul
             "agent_id": request.agent,
             "subject": about.settings.subject,
             "reserved_at": request.now,
+            "under_consent": ruling.under_consent,
         },
     )
     tx.execute(_INSERT_OPEN, {"attempt_id": request.attempt, "engine": held.engine})

@@ -217,15 +217,23 @@ def in_span(at: datetime, span: Span, zone: str, moment: Moment) -> bool:
             return True
         case SpanKind.ROLLING_HOURS:
             return moment.instant < at + timedelta(hours=span.n)
-        case SpanKind.CALENDAR_DAYS:
-            elapsed = moment.instant - at
-            if elapsed >= timedelta(days=span.n, hours=3):  # whatever the clock did meanwhile
-                return False
-            if elapsed < timedelta(days=span.n - 1, hours=-3):
-                return True
-            return moment.wall(zone).date() < _first_free_day(walltime.wall(at, zone).date(), span)
         case _:
-            return moment.wall(zone).date() < _first_free_day(walltime.wall(at, zone).date(), span)
+            first = _first_day(moment.wall(zone).date(), span)
+            return at >= walltime.beginning(first, zone)
+
+
+def _first_day(today: date, span: Span) -> date:
+    """The earliest local date whose events count today."""
+    match span.kind:
+        case SpanKind.CALENDAR_DAYS:
+            return today - timedelta(days=span.n - 1)
+        case SpanKind.CALENDAR_WEEK:
+            since_monday, since_sunday = today.weekday(), (today.weekday() + 1) % 7
+            return today - timedelta(days=max(since_monday, since_sunday))
+        case SpanKind.CALENDAR_MONTH:
+            return today.replace(day=1)
+        case _:
+            raise AssertionError(span.kind)
 
 
 def _first_free_day(day: date, span: Span) -> date:

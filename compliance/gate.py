@@ -57,6 +57,7 @@ def decide(facts: CallFacts, policy: Policy) -> Decision:
         policy=policy.name_for(facts.campaign_country),
         policy_hash=policy.digest,
         tzdata=policy.tzdata,
+        under_consent=moment.direct_consent(),
     )
 
 

@@ -42,11 +42,12 @@ from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
 from dialer.clock_watch import ClockWatch, ask_chrony, store_clock
 from dialer.coordinator import Coordinator
-from dialer.engine import Engine, FinishedAttempt
+from dialer.engine import Engine
 from dialer.engine_lock import EngineLock
 from dialer.engine_status import EngineStatus
 from dialer.holds import StandingHolds
 from dialer.left_imports import finish_imports
+from dialer.listeners import FinishedAttempt
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
 from dialer.room_watch import RoomWatch

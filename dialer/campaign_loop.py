@@ -7,8 +7,9 @@ follows. Everything that keeps it from dialing ends in `status`, in words.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import cycle
 from typing import Final, Protocol
@@ -35,6 +36,7 @@ from domain.ids import AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
+from pacing.pool import fair_theta
 from pacing.settings import Mode
 from pacing.snapshot import Capacity, FloorSnapshot, Health
 
@@ -57,6 +59,10 @@ class Calls(Protocol):
 
     def live(self) -> Sequence[floor_view.LiveCall]: ...
     def health(self) -> Health: ...
+    def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
+        """Theta and lines without an agent of each other campaign that predicts for the same agents."""
+        ...
+
     def release(self, attempt: AttemptId) -> None: ...
     def may_dial(self) -> bool: ...
     def start(
@@ -139,6 +145,8 @@ class CampaignLoop:
         self.words = "starting"
         self.stale = 0
         """Decisions given up half-way because they had become too old."""
+        self.dialed_at = -math.inf
+        """When it last dialed; who has waited longest decides first."""
         self._tools = tools
         self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
         self._empty_until = 0.0
@@ -146,6 +154,13 @@ class CampaignLoop:
     @property
     def id(self) -> CampaignId:
         return self.campaign.id
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it is about to dial for agents who are not free yet, and has accounts for it."""
+        latest = self.pacer.latest
+        due = self._tools.clock.monotonic() >= self._empty_until
+        return due and latest is not None and latest.mode is Mode.PREDICTIVE
 
     def status(self) -> LoopStatus:
         now = self._tools.clock.now()
@@ -287,6 +302,7 @@ class CampaignLoop:
             now=tools.clock.now(),
             agent=None if agent is None else agent.id,
             fence=self.fence,
+            braked=controller.first_braking(self.tally.windows(tools.clock.now())) is not None,
         )
         try:
             answer = await tools.store.write(ledger.reserve, request, tools.decide)
@@ -303,9 +319,10 @@ class CampaignLoop:
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
             return Placed.MOVED
+        self.dialed_at = tools.clock.monotonic()
         self.pacer.dialed(
             attempt,
-            tools.clock.monotonic(),
+            self.dialed_at,
             held,
             tools.clock.now(),
             route=trunk.limits.name,
@@ -343,7 +360,10 @@ class CampaignLoop:
             capacity,
             tools.calls.health(),
         )
-        return self.pacer.complete(bare, held, tools.clock.now())
+        full = self.pacer.complete(bare, held, tools.clock.now())
+        others = tools.calls.beside(self.id) if full.settings.mode is Mode.PREDICTIVE else ()
+        mine = sum(line.ours for line in full.lines)
+        return replace(full, theta=fair_theta(full.theta, mine, others)) if others else full
 
     def _say(self, words: str) -> None:
         self.words = words

@@ -13,20 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from accounts import campaigns as campaign_rows
 from accounts import claim as claiming
-from accounts import ledger, tallies
+from accounts import tallies
 from accounts.async_store import AsyncStore
-from accounts.errors import NotFoundError, StoreError
+from accounts.errors import StoreError
 from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
 from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, ReservationLost
+from dialer import floor_view
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
@@ -35,8 +36,10 @@ from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall, pacing_settings
 from dialer.holds import Holds, NoHolds
 from dialer.link_health import LinkHealth
+from dialer.listeners import FinishedAttempt, Journal, People, Recordings
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
+from dialer.outcome_writer import OutcomeWriter
 from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Lines, Reconciliation
@@ -58,6 +61,7 @@ from domain.telephony import (
     SwitchEvent,
     Telephony,
     TelephonyError,
+    Treatment,
 )
 from pacing.snapshot import Health
 
@@ -76,43 +80,6 @@ LEASE: Final = timedelta(seconds=15)
 RECONCILE_AGAIN_S: Final = 1.0
 COUNTS_BY_30_DAYS: Final = "US"
 """In this country the law counts abandoned calls by 30 days; elsewhere the single day is held as hard."""
-WRITE_AGAIN_S: Final = 1.0
-"""Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedAttempt:
-    """Everything known of an attempt that is over; instants in `record` are Clock.monotonic() seconds."""
-
-    attempt: AttemptId
-    campaign: Campaign
-    account: str
-    number: PhoneNumber
-    order: Origination
-    record: CallRecord
-    outcome: Outcome
-    reserved_at: datetime
-
-
-class Journal(Protocol):
-    """Told of each finished attempt and of each account that may not be called; must not block."""
-
-    def attempt(self, finished: FinishedAttempt) -> None: ...
-    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
-
-
-class Recordings(Protocol):
-    """Where calls that were bridged, and are to be recorded, go; must not block."""
-
-    def submit(self, finished: FinishedAttempt) -> None: ...
-
-
-class People(Protocol):
-    """What people said and asked for, written to the store elsewhere; must not block."""
-
-    def disposed(self, disposed: Disposed) -> None: ...
-    def opted_out(self, number: PhoneNumber, how: str) -> None: ...
-    def called_in(self, began: InboundBegan, ended: InboundEnded) -> None: ...
 
 
 @dataclass(slots=True)
@@ -184,12 +151,11 @@ class Engine:
         self._reconciliation = Reconciliation(store, telephony, floor, clock, name, self, lines)
         self._tasks: asyncio.TaskGroup
         self._draining = False
-        self._writes_waiting = 0
+        self._outcomes = OutcomeWriter(store, clock)
         self._memory = memory or PacingMemory(None)
         self._health = LinkHealth(clock, heard_at)
         self._stop_switch = stop_switch
         self._failover = Failover(store, self._trunks, clock, decide)
-        self._writes_failing = 0
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
         self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds)
@@ -216,7 +182,7 @@ class Engine:
         self._draining = True
         for live in self._calls.values():
             live.actor.tell(Release())
-        while self._calls or self._writes_waiting:
+        while self._calls or self._outcomes.waiting:
             self._wake.clear()
             await self._wake.wait()
 
@@ -230,7 +196,7 @@ class Engine:
 
     def idle(self) -> bool:
         """No call is alive and nothing waits to be written."""
-        return not self._calls and not self._writes_waiting
+        return not self._calls and not self._outcomes.waiting
 
     @property
     def draining(self) -> bool:
@@ -240,7 +206,7 @@ class Engine:
     @property
     def writes_waiting(self) -> int:
         """Outcomes that are not written yet; while there is one, no call is placed."""
-        return self._writes_waiting
+        return self._outcomes.waiting
 
     def status(self) -> dict[CampaignId, LoopStatus]:
         """What each running campaign's loop is doing."""
@@ -266,7 +232,7 @@ class Engine:
             ticked_at = loop.time()
             if not self._draining:
                 self._health.tick()
-                for dialing in tuple(self._loops.values()):
+                for dialing in self._in_turn():
                     if self.leases.held_elsewhere(dialing.id) is None:
                         await dialing.tick()
             try:
@@ -279,6 +245,14 @@ class Engine:
                     self._wake.clear()
             at_least_s = BEAT_S if self._draining else COALESCE_S
             await asyncio.sleep(ticked_at + at_least_s - loop.time())
+
+    def _in_turn(self) -> list[CampaignLoop]:
+        """The campaigns in the order in which they decide now: who has not dialed for longest first.
+
+        Each decides on a floor where the lines of those before it are out, as `pacing.pool` has it; were the order
+        always the same, the first would get all agents they share.
+        """
+        return sorted(self._loops.values(), key=lambda loop: loop.dialed_at)
 
     async def _follow_campaigns(self) -> None:
         while True:
@@ -356,6 +330,19 @@ class Engine:
             for attempt, live in self._calls.items()
         ]
 
+    def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
+        """Theta and lines without an agent of each other campaign that predicts for the same agents."""
+        mine = self._loops[campaign].pacer.learned.settings.required_skills
+        out = Counter(live.campaign.id for live in self._calls.values() if live.record.state in floor_view.AGENT_WANTED)
+        found: list[tuple[float, int]] = []
+        for other in self._loops.values():
+            decision, theirs = other.pacer.latest, other.pacer.learned.settings.required_skills
+            if other.id == campaign or decision is None or not other.predicts:
+                continue
+            if any(mine | theirs <= agent.skills for agent in self._floor.snapshot().agents):
+                found.append((decision.theta, out[other.id]))
+        return found
+
     def _answer_p(self, campaign: CampaignId, attempt: AttemptId) -> float:
         """What the campaign's own pacing thinks of a line; a guess for lines of an earlier run."""
         loop = self._loops.get(campaign)
@@ -368,7 +355,7 @@ class Engine:
     def may_dial(self) -> bool:
         """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end, or
         the clock is wrong."""
-        return self.link_up and not self._draining and not self._writes_failing and not self.holds.everything()
+        return self.link_up and not self._draining and not self._outcomes.failing and not self.holds.everything()
 
     def release(self, attempt: AttemptId) -> None:
         if attempt in self._calls:
@@ -394,7 +381,7 @@ class Engine:
 
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
         trunk.give_back()
-        self._tasks.create_task(self._write_outcome(attempt, Ending(Outcome.FAILED)))
+        self._tasks.create_task(self._outcomes.write(attempt, Ending(Outcome.FAILED)))
 
     def _follow(
         self,
@@ -438,7 +425,7 @@ class Engine:
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
-        await self._write_outcome(order.attempt, self._ending(order, record, outcome))
+        await self._outcomes.write(order.attempt, self._ending(order, record, outcome))
         self._written[campaign.id] += 1
         order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(
@@ -489,31 +476,10 @@ class Engine:
             joined_at=self._calendar(record.joined_at),
             ended_at=self._calendar(record.ended_at),
             agent=record.agent,
+            message_left=record.treatment is Treatment.MESSAGE,
             bridged_s=None if record.unheard else record.talk_s,
             announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
         )
-
-    async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
-        """Write how an attempt ended, as often as it takes; after a failure no call is placed until it is."""
-        self._writes_waiting += 1
-        failing = False
-        try:
-            while True:
-                try:
-                    await self._store.write(ledger.record_outcome, attempt, ending, self._clock.now())
-                except NotFoundError:
-                    _log.error("an attempt that is not in the ledger has ended", attempt=attempt)
-                    return
-                except StoreError as error:
-                    self._writes_failing += not failing
-                    failing = True
-                    _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
-                    await asyncio.sleep(WRITE_AGAIN_S)
-                else:
-                    return
-        finally:
-            self._writes_waiting -= 1
-            self._writes_failing -= failing
 
     def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
         live = self._calls.get(attempt)

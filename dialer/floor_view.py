@@ -9,6 +9,7 @@ from typing import Final
 from accounts.model import CampaignSettings
 from agent_gateway.floor import AgentView as SeatView
 from dialer.call import CallRecord, CallState
+from dialer.originate import verdict_lag_s
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.settings import Mode, PacingSettings
 from pacing.snapshot import AgentState, AgentView, Capacity, FloorSnapshot, Health, LineStage, LineView, WindowTally
@@ -24,6 +25,7 @@ _STAGES: Final = {
     CallState.TREATED: LineStage.WAITING,
 }
 """States in which a call still needs an agent; in the others it has one, or never will."""
+AGENT_WANTED: Final = frozenset(_STAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def pacing_settings(settings: CampaignSettings) -> PacingSettings:
         ratio=settings.ratio,
         target=settings.target_abandonment,
         grace_s=settings.connect_within_s,
+        verdict_lag_s=verdict_lag_s(settings),
         release_ringing=settings.release_ringing,
         required_skills=frozenset(settings.skills),
     )

@@ -1,9 +1,10 @@
 """The share of dials that reach a person, now: it fades old dials, notices jumps, and says how sure it is.
 
-Each dial counts at its outcome. Experience has a half-life of 500 dials or five minutes of dialing, whichever is more;
-when outcomes run away from what was expected (a cumulative sum beyond five standard deviations), all older dials
-together count as 100 at most, and the half-life is that short for a minute. Where accounts come with chances of their
-own, what is learned is by how much these are out.
+Each dial counts at its outcome. Experience has a half-life of 500 dials or five minutes of dialing, whichever is more.
+Two running tests watch for a jump, one up and one down: each adds up how much likelier the latest outcomes are at
+twice (or half) the expected odds, and starts over when that falls below nought. When one is sure, what came since it
+last started over replaces what was known before. Where accounts come with chances of their own, what is learned is by
+how much these are out.
 """
 
 from __future__ import annotations
@@ -14,15 +15,45 @@ from typing import Final
 
 HALF_LIFE_DIALS: Final = 500.0
 HALF_LIFE_S: Final = 300.0
-JUMP_HALF_LIFE_DIALS: Final = 100.0
-JUMP_S: Final = 60.0
-JUMP_SDS: Final = 5.0
+JUMP_ODDS: Final = 2.0
+JUMP_SCORE: Final = 8.0
+"""Log-likelihood at which a jump is believed: about two false alarms in 100,000 dials, and 40 dials to notice that one
+in four answers became one in ten."""
+OLD_DIALS: Final = 10.0
+"""What was known before a jump counts as so many dials after it."""
 PRIOR_DIALS: Final = 50.0
 FLOOR: Final = 0.005
 CEILING: Final = 0.95
 SURE_FROM: Final = 300
 """From this many outcomes on, the rate itself is used and not its upper bound."""
-_DRIFT_KEEP: Final = 0.5 ** (1.0 / 200.0)
+
+
+@dataclass(slots=True)
+class Watch:
+    """A running test for a jump by the factor `odds`, and what came since it last started over."""
+
+    odds: float
+    score: float = 0.0
+    dials: float = 0.0
+    reached: float = 0.0
+    expected: float = 0.0
+
+    def saw(self, person: bool, expected: float) -> bool:
+        """One outcome; whether a jump is now believed."""
+        odds = expected / (1.0 - expected) * self.odds
+        after = odds / (1.0 + odds)
+        self.score += math.log(after / expected if person else (1.0 - after) / (1.0 - expected))
+        if self.score <= 0.0:
+            self.restart()
+            return False
+        self.dials += 1.0
+        self.reached += float(person)
+        self.expected += expected
+        return self.score > JUMP_SCORE
+
+    def restart(self) -> None:
+        """Forget what came."""
+        self.score = self.dials = self.reached = self.expected = 0.0
 
 
 @dataclass(slots=True)
@@ -36,6 +67,7 @@ class AnswerRate:
             person, and how many were to by those chances.
         seen: outcomes counted since the start, never faded.
         gap_s: fading mean time between outcomes.
+        jumps: how often a jump was believed.
     """
 
     prior: float = 0.25
@@ -44,9 +76,8 @@ class AnswerRate:
     told_reached: float = field(init=False)
     told_expected: float = field(init=False)
     seen: int = 0
-    drift: float = 0.0
-    spread: float = 0.0
-    fast_until: float = -math.inf
+    watches: tuple[Watch, Watch] = field(default_factory=lambda: (Watch(JUMP_ODDS), Watch(1.0 / JUMP_ODDS)))
+    jumps: int = 0
     last_at: float = -math.inf
     gap_s: float = 1.0
 
@@ -59,27 +90,29 @@ class AnswerRate:
             self.gap_s += 0.01 * (min(max(now - self.last_at, 0.0), 60.0) - self.gap_s)
         self.last_at = max(self.last_at, now)
         expected = self.rate() if told is None else self.calibrated(told)
-        self._watch(float(person) - expected, expected, now)
-        half_life = max(HALF_LIFE_DIALS, HALF_LIFE_S / max(self.gap_s, 1e-3))
-        keep = 0.5 ** (1.0 / (JUMP_HALF_LIFE_DIALS if now < self.fast_until else half_life))
+        keep = 0.5 ** (1.0 / max(HALF_LIFE_DIALS, HALF_LIFE_S / max(self.gap_s, 1e-3)))
         self.reached = self.reached * keep + float(person)
         self.dials = self.dials * keep + 1.0
         if told is not None:
             self.told_reached = self.told_reached * keep + float(person)
             self.told_expected = self.told_expected * keep + told
         self.seen += 1
+        for watch in self.watches:
+            if watch.saw(person, expected):
+                self._jump(watch)
+                break
 
-    def _watch(self, surprise: float, expected: float, now: float) -> None:
-        self.drift = self.drift * _DRIFT_KEEP + surprise
-        self.spread = self.spread * _DRIFT_KEEP**2 + expected * (1.0 - expected)
-        if self.spread > 3.0 and abs(self.drift) > JUMP_SDS * math.sqrt(self.spread):
-            self.fast_until = now + JUMP_S
-            self.drift = self.spread = 0.0
-            keep = min(1.0, JUMP_HALF_LIFE_DIALS / self.dials)
-            self.reached *= keep
-            self.dials *= keep
-            self.told_reached *= keep
-            self.told_expected *= keep
+    def _jump(self, watch: Watch) -> None:
+        """Only what came since the watch last started over still counts, and a little of what was before."""
+        before = self.rate()
+        out_by = max(self.told_reached, 1e-6) / max(self.told_expected, 1e-6)
+        self.dials = watch.dials + OLD_DIALS
+        self.reached = watch.reached + OLD_DIALS * before
+        self.told_reached = self.reached
+        self.told_expected = (watch.expected + OLD_DIALS * before) / out_by
+        self.jumps += 1
+        for each in self.watches:
+            each.restart()
 
     def rate(self) -> float:
         """Present chance that a dial reaches a person, kept off 0 and 1."""

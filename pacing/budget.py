@@ -26,6 +26,9 @@ THETA_LOW: Final = 1e-4
 THETA_HIGH: Final = 0.5
 START_OF_TARGET: Final = 0.8
 """Theta starts at this share of the target."""
+START_RELEASING: Final = 2.0
+"""The same where ringing lines may be released: q then speaks of lines that would be given up before they can be lost,
+and theta comes to rest about two and a half times as high."""
 CAUTION: Final = 0.3
 """Standard deviations of a binomial window kept off its target: 1.64 for 95 %, times 0.18 because controlled days are
 far less scattered than binomial ones. A tenth of a point of the target costs little utilisation."""

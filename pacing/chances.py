@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from pacing.answer_rate import CEILING
 from pacing.forecast import Floats, Forecast, Ints, age_bins, elapsed_bin, elapsed_bins
 from pacing.snapshot import AgentState, AgentView, FloorSnapshot, LineStage, LineView
 
@@ -114,7 +115,7 @@ def muster(snapshot: FloorSnapshot) -> Staff:
 
 def floor_of(snapshot: FloorSnapshot, forecast: Forecast, staff: Staff, lines: Sequence[LineView]) -> Floor:
     """All events that make up demand at the forecast's look-ahead times, with these of the lines in flight."""
-    waiting, line_rows = _line_events(snapshot.now, forecast, lines)
+    waiting, line_rows = _line_events(snapshot, forecast, lines)
     rows = [part for part in (*_agent_events(snapshot.now, forecast, staff), *line_rows) if len(part)]
     chances = np.concatenate(rows) if rows else np.zeros((0, len(forecast.grid)))
     agents = max(0, staff.serving - snapshot.settings.inbound_reserve)
@@ -140,7 +141,7 @@ def _elapsed_rows(now: float, agents: Sequence[AgentView]) -> list[int] | Ints:
     return elapsed_bins(now - np.array([agent.since for agent in agents]))
 
 
-def _line_events(now: float, forecast: Forecast, lines: Sequence[LineView]) -> tuple[int, list[Floats]]:
+def _line_events(snapshot: FloorSnapshot, forecast: Forecast, lines: Sequence[LineView]) -> tuple[int, list[Floats]]:
     """How many persons wait, and the chances that each other line's person comes to need an agent."""
     ringing = [line for line in lines if line.stage is _RINGING or line.stage is _DIALING]
     waiting = 0
@@ -152,7 +153,7 @@ def _line_events(now: float, forecast: Forecast, lines: Sequence[LineView]) -> t
             elif line.stage is not _RINGING and line.stage is not _DIALING:
                 judged.append(line.human_p if line.human_p is not None else line.answer_p)
     rows = [
-        ringing_rows(now, forecast, route, [line for line in ringing if line.route == route])
+        ringing_rows(snapshot, forecast, route, [line for line in ringing if line.route == route])
         for route in sorted({line.route for line in ringing})
     ]
     if judged:
@@ -160,11 +161,13 @@ def _line_events(now: float, forecast: Forecast, lines: Sequence[LineView]) -> t
     return waiting, rows
 
 
-def ringing_rows(now: float, forecast: Forecast, name: str, lines: Sequence[LineView]) -> Floats:
+def ringing_rows(snapshot: FloorSnapshot, forecast: Forecast, name: str, lines: Sequence[LineView]) -> Floats:
     """For lines of one route that have not answered: chance by each u that a person will need an agent."""
     route = forecast.route(name)
     p = np.array([line.answer_p for line in lines])
-    row = age_bins(now - np.array([line.dialed_at for line in lines]))
+    if snapshot.surge > 1.0:
+        p = np.minimum(p * snapshot.surge, CEILING)
+    row = age_bins(snapshot.now - np.array([line.dialed_at for line in lines]))
     alive = p * route.unanswered[row] + (1.0 - p) * route.other[row]
     share: Floats = route.arriving[row] * (p / np.maximum(alive, 1e-9))[:, None]
     return np.minimum(share, 1.0)

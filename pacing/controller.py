@@ -105,7 +105,14 @@ def _mode_in_force(snapshot: FloorSnapshot, brake: WindowTally | None) -> Mode:
 def _distrust(snapshot: FloorSnapshot) -> Cap | None:
     """Why this snapshot must not be acted on, or None."""
     health = snapshot.health
-    figures = (snapshot.now, snapshot.theta, snapshot.answer_p, snapshot.answer_p_high, snapshot.inbound_per_s)
+    figures = (
+        snapshot.now,
+        snapshot.theta,
+        snapshot.answer_p,
+        snapshot.answer_p_high,
+        snapshot.inbound_per_s,
+        snapshot.surge,
+    )
     if not all(math.isfinite(figure) for figure in figures):
         return Cap(CapCode.BAD_SNAPSHOT, 0, "the snapshot holds a figure that is not a number")
     if not health.link_up:
@@ -194,7 +201,7 @@ def _demand(snapshot: FloorSnapshot, forecast: Forecast, floor: Floor) -> Demand
 
 def _runs(snapshot: FloorSnapshot, forecast: Forecast, limit: int) -> list[Run]:
     """The accounts to dial next, as runs of equal chance. While little is known, chances are taken high."""
-    caution = max(1.0, snapshot.answer_p_high / max(snapshot.answer_p, 1e-3))
+    caution = max(1.0, snapshot.answer_p_high / max(snapshot.answer_p, 1e-3), snapshot.surge)
     if not snapshot.candidates:
         return [Run(limit, fresh_chance(forecast, "", min(1.0, snapshot.answer_p * caution)))]
     return [
@@ -210,7 +217,7 @@ def _releases(snapshot: FloorSnapshot, forecast: Forecast, staff: Staff) -> tupl
         return ()
     gone = {line.attempt for line in old}
     rest = floor_of(snapshot, forecast, staff, [line for line in staff.loose if line.attempt not in gone])
-    rows = np.concatenate([ringing_rows(snapshot.now, forecast, line.route, [line]) for line in old])
+    rows = np.concatenate([ringing_rows(snapshot, forecast, line.route, [line]) for line in old])
 
     def q_without(count: int) -> float:
         chances = np.concatenate((rest.chances, rows[count:]))

@@ -93,25 +93,45 @@ class Experience:
     ) -> Forecast:
         """Build the tables. The spans still going on (elapsed seconds, ages by route) count as censored."""
         everyone = [age for ages in ringing.values() for age in ages]
-        whole = self.rings[""].curves(everyone)
-        grid = _grid(whole, self.rings[""].verdict_s)
-        slack = max(settings.grace_s - settings.verdict_lag_s - settings.bridge_s, 0.0)
-        free_by = np.maximum(grid + slack - settings.idle_floor_s, 0.0)
-        talk_risk, wrap_risk = self.talk.cumulative_hazard(talking), self.wrap.cumulative_hazard(wrapping)
-        routes = {"": _route_tables(whole, grid, self.rings[""].verdict_s)}
+        verdict_s = self.rings[""].verdict_s
+        curves = {"": (self.rings[""].curves(everyone), verdict_s)}
         for name, rings in self.rings.items():
             if name:
-                routes[name] = _route_tables(rings.curves(ringing.get(name, [])), grid, rings.verdict_s)
-        return Forecast(
-            version=version,
-            grid=_short(grid),
-            weight=np.full(GRID_POINTS, 1.0 / GRID_POINTS),
-            slack_s=slack,
-            talk_busy=_short(np.stack([_talk_busy(talk_risk, wrap_risk, free_by, pace) for pace in PACES])),
-            wrap_busy=_short(np.stack([_wrap_busy(wrap_risk, free_by, pace) for pace in PACES])),
-            handle_s=self.talk.mean() + self.wrap.mean(),
-            routes=routes,
-        )
+                curves[name] = (rings.curves(ringing.get(name, [])), rings.verdict_s)
+        talk_risk, wrap_risk = self.talk.cumulative_hazard(talking), self.wrap.cumulative_hazard(wrapping)
+        return tables(version, settings, curves, talk_risk, wrap_risk, self.talk.mean() + self.wrap.mean())
+
+
+def tables(
+    version: int,
+    settings: PacingSettings,
+    curves: Mapping[str, tuple[RingCurves, float]],
+    talk_risk: Floats,
+    wrap_risk: Floats,
+    handle_s: float,
+) -> Forecast:
+    """The forecast that these curves make.
+
+    Args:
+        version: of the forecast.
+        settings: the campaign's, for grace, lag and rest.
+        curves: ring times, and seconds from a person's answer to the verdict, by route; "" is all routes together.
+        talk_risk, wrap_risk: cumulative hazards at `hazard.EDGES`.
+        handle_s: mean talk and wrap-up.
+    """
+    grid = _grid(*curves[""])
+    slack = max(settings.grace_s - settings.verdict_lag_s - settings.bridge_s, 0.0)
+    free_by = np.maximum(grid + slack - settings.idle_floor_s, 0.0)
+    return Forecast(
+        version=version,
+        grid=_short(grid),
+        weight=np.full(GRID_POINTS, 1.0 / GRID_POINTS),
+        slack_s=slack,
+        talk_busy=_short(np.stack([_talk_busy(talk_risk, wrap_risk, free_by, pace) for pace in PACES])),
+        wrap_busy=_short(np.stack([_wrap_busy(wrap_risk, free_by, pace) for pace in PACES])),
+        handle_s=handle_s,
+        routes={name: _route_tables(ring, grid, verdict_s) for name, (ring, verdict_s) in curves.items()},
+    )
 
 
 def _short(table: Floats) -> Floats:

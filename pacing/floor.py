@@ -15,7 +15,7 @@ from typing import Final
 
 from domain.ids import AgentId, AttemptId
 from pacing.answer_model import AccountFacts
-from pacing.budget import Budget
+from pacing.budget import START_OF_TARGET, START_RELEASING, Budget
 from pacing.calibration import Calibration
 from pacing.experience import Experience
 from pacing.forecast import Forecast, age_bin, pace_class
@@ -32,6 +32,7 @@ from pacing.snapshot import (
     Totals,
     WindowTally,
 )
+from pacing.surge import Surge
 
 REBUILD_S: Final = 120.0
 """Forecast tables are rebuilt this often once much is known, and oftener before."""
@@ -69,6 +70,7 @@ class Pacer:
     order: deque[tuple[AttemptId, float]] = field(default_factory=deque)
     outcomes: dict[AttemptId, bool] = field(default_factory=dict)
     """Dials in the order in which they were made, and outcomes that wait for an earlier dial's."""
+    surge: Surge = field(default_factory=Surge)
     recent: deque[list[float]] = field(default_factory=deque)
     """Minute, live answers and abandoned ones of the last quarter of an hour."""
     ignored: int = 0
@@ -82,7 +84,8 @@ class Pacer:
     wrapped: int = 0
 
     def __post_init__(self) -> None:
-        self.budget = Budget(self.settings.target)
+        start = START_RELEASING if self.settings.release_ringing else START_OF_TARGET
+        self.budget = Budget(self.settings.target, start * self.settings.target)
 
     # --- agents ---------------------------------------------------------------------------------------------------
 
@@ -179,6 +182,7 @@ class Pacer:
             chance = answers.calibrated(answer_p)
             self.told[attempt] = answer_p
         self.lines[attempt] = LineView(attempt, LineStage.DIALING, now, now, chance, route, reserved_for)
+        self.surge.dialed(now, chance)
 
     def rang(self, attempt: AttemptId, now: float) -> None:
         """The far end rings."""
@@ -199,6 +203,7 @@ class Pacer:
         if human:
             line = self._advance(attempt, LineStage.WAITING, now)
             if line is not None:
+                self.surge.answered(now)
                 self._outcome(attempt, now, person=True)
             return
         line = self._drop(attempt, now)
@@ -376,6 +381,7 @@ class Pacer:
             candidates=candidates,
             answer_p=answers.rate(),
             answer_p_high=answers.upper(),
+            surge=self.surge.look(snapshot.now),
             totals=Totals(self.dials, self.over, self.live, self.lost, self.wrapped),
         )
 
@@ -398,4 +404,5 @@ class Pacer:
         version = 1 if self.forecast is None else self.forecast.version + 1
         talking, wrapping = spans[AgentState.TALKING], spans[AgentState.WRAP_UP]
         self.forecast = self.experience.forecast(version, self.settings, talking, wrapping, ringing)
+        self.surge.expect(self.forecast.route(""), self.experience.rings[""].verdict_s)
         self.built_at = now

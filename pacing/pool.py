@@ -38,6 +38,25 @@ def decide_jointly(snapshots: Sequence[FloorSnapshot]) -> list[PacingDecision]:
     return decisions
 
 
+def fair_theta(own: float, lines: int, others: Sequence[tuple[float, int]]) -> float:
+    """The theta a campaign may use beside others who dial for the same agents and have accounts to dial.
+
+    Who accepts the larger chance would otherwise fill the floor every time, and the others would never find a line's
+    chance small enough. So one with its share of the lines, or more, defers to those without more than theirs: it
+    accepts no more than they do, but at least half of what its own budget allows. Equals accept the same.
+
+    Args:
+        own: the campaign's theta.
+        lines: its lines without an agent.
+        others: theta and lines of each of the others.
+    """
+    share = (lines + sum(count for _, count in others)) / (1 + len(others))
+    short = [theta for theta, count in others if count <= share]
+    if lines < share or not short:
+        return own
+    return min(own, max(min(short), own / 2.0))
+
+
 def _as_reserved(agent: AgentView) -> AgentView:
     return replace(agent, state=AgentState.RESERVED)
 

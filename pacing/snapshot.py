@@ -201,6 +201,7 @@ class FloorSnapshot:
         candidates: accounts to be dialed next, best first; empty means "as many as capacity.accounts, average".
         answer_p: the list's present chance that a person answers.
         answer_p_high: its upper 80 % bound while little is known, else the same.
+        surge: how many times as likely as thought persons answer, while the rate itself has not caught up; 1 normally.
         inbound_waiting: incoming calls that wait for these agents now.
         inbound_per_s: incoming calls expected per second (blended campaigns).
         totals: counts since the floor opened, for policies that steer by rates.
@@ -218,6 +219,7 @@ class FloorSnapshot:
     candidates: tuple[Candidate, ...] = ()
     answer_p: float = 0.25
     answer_p_high: float = 0.25
+    surge: float = 1.0
     inbound_waiting: int = 0
     inbound_per_s: float = 0.0
     totals: Totals = Totals()

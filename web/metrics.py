@@ -96,7 +96,25 @@ class EngineCollector(Collector):
         bound = GaugeMetricFamily(
             "dialer_pacing_bound", "1 for each limit that held the last decision back.", labels=("campaign", "limit")
         )
+        calibration = GaugeMetricFamily(
+            "dialer_pacing_calibration",
+            "Calls abandoned over calls forecast to be; absent while too little is known.",
+            labels=_CAMPAIGN,
+        )
+        broken = GaugeMetricFamily(
+            "dialer_pacing_forecast_broken",
+            "1 while that is out of bounds and the accepted chance is halved.",
+            labels=_CAMPAIGN,
+        )
+        alarms = CounterMetricFamily(
+            "dialer_pacing_forecast_alarms", "How often it went out of bounds.", labels=_CAMPAIGN
+        )
         for loop in loops:
+            figures, name = loop.figures, (str(loop.campaign.id),)
+            broken.add_metric(name, figures.broken)
+            alarms.add_metric(name, figures.alarms)
+            if figures.calibration is not None:
+                calibration.add_metric(name, figures.calibration)
             if (decision := loop.decision) is None:
                 continue
             label = (str(loop.campaign.id),)
@@ -106,7 +124,7 @@ class EngineCollector(Collector):
                 q.add_metric(label, decision.q)
             for code in dict.fromkeys(cap.code.value for cap in decision.caps):
                 bound.add_metric((*label, code), 1)
-        yield from (lines, theta, q, bound)
+        yield from (lines, theta, q, bound, calibration, broken, alarms)
 
     def _trunks(self) -> Iterator[Metric]:
         trunks = self._app.engine.trunks()

@@ -15,7 +15,7 @@ import contextlib
 import gc
 import json
 import os
-import signal
+import resource
 import sys
 import threading
 import time
@@ -37,7 +37,10 @@ _STORE = _ROOT / "var" / "mutation.jsonl"
 _READ_AT_LOADING = {"compliance.packs", "compliance.policy", "compliance.rules", "compliance.tables.loader"}
 """Modules whose work is done when the policy is loaded: it is loaded again under a change of theirs."""
 _SLOW = "test_properties.py"
-_LONGEST_S = 300.0
+_LONGEST_S = 100
+"""Processor seconds a change may take: one that makes a loop endless is noticed too."""
+_ALIKE = 3
+"""At first so many tests of one function that pass the very same lines are asked; survivors meet all."""
 
 
 def sources() -> dict[str, str]:
@@ -62,6 +65,7 @@ class Runner:
         self._took: dict[int, float] = {}
         self._kills: dict[int, int] = defaultdict(int)
         self._items: list[pytest.Item] = []
+        self._alike: dict[tuple[str, frozenset[tuple[str, int]]], int] = defaultdict(int)
         self._policy: Any = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -99,9 +103,17 @@ class Runner:
             self._took[at] = time.monotonic() - start
             if not passed:
                 raise pytest.UsageError(f"{item.nodeid} fails without any change; mend it first")
+            alike = (item.nodeid.partition("[")[0], frozenset(seen))
+            self._alike[alike] += 1
+            if not self._deep and self._alike[alike] > _ALIKE:  # its like have been taken; survivors meet it later
+                continue
             for place in seen:
                 self._lines[place].add(at)
-        print(f"{len(self._items)} tests, {time.monotonic() - began:.0f} s with tracing", flush=True)
+        taken = len({at for tests in self._lines.values() for at in tests})
+        print(
+            f"{len(self._items)} tests, {taken} of them taken, {time.monotonic() - began:.0f} s with tracing",
+            flush=True,
+        )
 
     def _asked(self, mutant: Mutant | None) -> str:
         """What one child process says."""
@@ -115,7 +127,7 @@ class Runner:
             return said.read()
 
     def _mutate(self) -> None:
-        running: dict[int, tuple[Mutant, float, int]] = {}
+        running: dict[int, tuple[Mutant, int]] = {}
         waiting = list(self._wanted)
         done = 0
         gc.collect()
@@ -132,9 +144,9 @@ class Runner:
                         os.close(reader)
                         self._child(mutant, tests, writer)
                     os.close(writer)
-                    running[pid] = (mutant, time.monotonic() + _LONGEST_S, reader)
-                pid = self._next(running)
-                mutant, _, reader = running.pop(pid)
+                    running[pid] = (mutant, reader)
+                pid, _ = os.wait()
+                mutant, reader = running.pop(pid)
                 killer = os.read(reader, 64).decode()
                 os.close(reader)
                 if killer.isdecimal():
@@ -151,14 +163,17 @@ class Runner:
         name = mutant.module
         if mutant.owner is None or name in _READ_AT_LOADING:
             mine = {at for (module, _), tests in self._lines.items() if module == name for at in tests}
-            mine |= set(range(len(self._items))) if name in _READ_AT_LOADING or mutant.owner is None else set()
+            if name in _READ_AT_LOADING:  # loaded before the first test: any may notice
+                mine = {at for tests in self._lines.values() for at in tests}
         else:
-            mine = self._lines.get((name, mutant.line), set())
+            first, last = mutant.lines
+            mine = {at for line in range(first, last + 1) for at in self._lines.get((name, line), ())}
         return sorted(mine, key=lambda at: (-self._kills[at], self._took[at]))
 
     def _child(self, mutant: Mutant | None, tests: list[int], writer: int) -> None:
         """Make the change, run the tests until one fails, say which; never returns."""
         gc.disable()
+        resource.setrlimit(resource.RLIMIT_CPU, (_LONGEST_S, _LONGEST_S))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
@@ -166,23 +181,12 @@ class Runner:
         try:
             if mutant is not None:
                 operate(mutant, self._texts[mutant.module])
-                _forget(self._policy, again=mutant.module in _READ_AT_LOADING)
+                _forget(self._policy, again=mutant.owner is None or mutant.module in _READ_AT_LOADING)
             said = next((str(at) for at in tests if not self._run(at)), "lived")
         except BaseException:  # noqa: BLE001  # the change broke the loading itself
             said = "loading"
         os.write(writer, said.encode())
         os._exit(0)
-
-    @staticmethod
-    def _next(running: dict[int, tuple[Mutant, float, int]]) -> int:
-        """The next child to end; one that runs too long is ended."""
-        while True:
-            for pid in running:
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    return pid
-                if time.monotonic() > running[pid][1]:
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.002)
 
 
 def _forget(policy: Any, *, again: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
@@ -46,6 +46,7 @@ class Mutant:
     Attributes:
         key: the same as long as the function around it is.
         index: place among the changes of the module.
+        lines: of the statement the change is in, first and last.
         owner: name of the outermost function, or None for a statement of the module or a class.
         kind: the family of the change, as `comparison`.
         change: what is put in the stead of what.
@@ -55,6 +56,7 @@ class Mutant:
     module: str
     index: int
     line: int
+    lines: tuple[int, int]
     owner: str | None
     kind: str
     change: str
@@ -63,6 +65,7 @@ class Mutant:
 @dataclass(frozen=True, slots=True)
 class _Site:
     node: ast.AST
+    statement: ast.AST
     owner: ast.AST | None
     kind: str
     change: str
@@ -81,7 +84,9 @@ def mutants(module: str, source: str) -> list[Mutant]:
         text = f"{module} {name} {around} {site.kind} {site.change}"
         seen[text] = seen.get(text, 0) + 1
         key = hashlib.sha256(f"{text} {seen[text]}".encode()).hexdigest()[:16]
-        found.append(Mutant(key, module, index, getattr(site.node, "lineno", 0), name, site.kind, site.change))
+        first, last = _span(site.statement)
+        line = getattr(site.node, "lineno", first)
+        found.append(Mutant(key, module, index, line, (first, last), name, site.kind, site.change))
     return found
 
 
@@ -96,10 +101,19 @@ def mutated(source: str, index: int) -> ast.Module:
 
 
 def _sites(tree: ast.Module) -> Iterator[_Site]:
-    yield from _walk(tree, None)
+    yield from _walk(tree, None, tree)
 
 
-def _walk(node: ast.AST, owner: ast.AST | None) -> Iterator[_Site]:
+def _span(statement: ast.AST) -> tuple[int, int]:
+    """First and last line; of a compound statement those of its head."""
+    first = getattr(statement, "lineno", 0)
+    body = getattr(statement, "body", None)
+    if isinstance(body, list) and body:
+        return first, max(first, body[0].lineno - 1)
+    return first, getattr(statement, "end_lineno", None) or first
+
+
+def _walk(node: ast.AST, owner: ast.AST | None, statement: ast.AST) -> Iterator[_Site]:
     for field, value in ast.iter_fields(node):
         if field in {"annotation", "returns", "decorator_list", "bases"} or isinstance(
             node, ast.JoinedStr | ast.Assert
@@ -110,8 +124,10 @@ def _walk(node: ast.AST, owner: ast.AST | None) -> Iterator[_Site]:
             if not isinstance(child, ast.AST) or _left_alone(child):
                 continue
             inner = child if owner is None and isinstance(child, ast.FunctionDef) else owner
-            yield from _of(node, field, place if isinstance(value, list) else None, child, owner)
-            yield from _walk(child, inner)
+            around = child if isinstance(child, ast.stmt | ast.match_case) and hasattr(child, "lineno") else statement
+            at = place if isinstance(value, list) else None
+            yield from (replace(site, statement=around) for site in _of(node, field, at, child, owner))
+            yield from _walk(child, inner, around)
 
 
 def _left_alone(node: ast.AST) -> bool:
@@ -138,7 +154,7 @@ def _of(  # noqa: C901  # one case for each kind of change
         before = ast.unparse(node)
         after = shown if shown is not None else (ast.unparse(ast.fix_missing_locations(new)) if new else "")
         short = f"`{_short(before)}` -> `{_short(after)}`" if after else f"`{_short(before)}` removed"
-        return _Site(node, owner, kind, short, put(new if new is not None else ast.Pass()))
+        return _Site(node, node, owner, kind, short, put(new if new is not None else ast.Pass()))
 
     match node:
         case ast.Compare():
@@ -168,7 +184,7 @@ def _of(  # noqa: C901  # one case for each kind of change
             yield site("condition", ast.IfExp(node.test, node.orelse, node.body))
         case ast.comprehension() if node.ifs:
             yield site("condition", ast.comprehension(node.target, node.iter, [], node.is_async), "every one")
-        case ast.Return(value=ast.AST() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value=ast.AST() as value) if not isinstance(value, ast.Constant):
             yield site("return", ast.Return(ast.Constant(None)))
         case ast.Raise() | ast.AugAssign():
             yield site("statement", None)

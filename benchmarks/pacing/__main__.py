@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.pacing.cells import FULL, FULL_PEERS, HELD_OUT, QUICK, QUICK_PEERS, Cell, Family
 from benchmarks.pacing.report import page, table
+from pacing.simulation.compiled.run import simulate
 from pacing.simulation.policies import policy_named
 from pacing.simulation.world import World
 
@@ -37,15 +38,18 @@ class Effort:
     halvings: int
 
 
-QUICK_EFFORT = Effort(production=3000, search=1000, final=2500, halvings=4)
-FULL_EFFORT = Effort(production=20000, search=4000, final=12000, halvings=6)
+QUICK_EFFORT = Effort(production=3000, search=6000, final=20000, halvings=5)
+FULL_EFFORT = Effort(production=20000, search=12000, final=40000, halvings=7)
 
 
 def measure(cell: Cell, policy: str, answers: int, seed: int, window: str = "none") -> dict[str, object]:
-    """One run."""
-    chosen = policy_named(policy)
+    """One run: this engine's decisions on the plain floor, rivals on the compiled one."""
+    load = cell.workload(answers, seed, window=window)
     began = monotonic()
-    report = World(cell.workload(answers, seed, window=window), chosen, seed).run().report()
+    if policy == "predictive":
+        report = World(load, policy_named(policy), seed).run().report()
+    else:
+        report = simulate(load, policy, seed)
     kept = ("utilisation", "abandonment", "answered", "idle_s_per_call", "lines_per_agent", "days", "worst_15min")
     return {"policy": policy, "seconds": monotonic() - began, **{name: report[name] for name in kept}}
 
@@ -126,6 +130,9 @@ def main() -> int:
         *(() if quick else (("free", None),)),
         *((peer.name, peer) for peer in peers),
     ]
+    if peers:
+        sys.stderr.write("compiling the rivals (a minute, once)\n")
+        measure(cells[0], "progressive", 100, 1)
     todo = [(cell, name, peer) for cell in cells for name, peer in columns if (cell.name, name) not in known]
     with ProcessPoolExecutor(options.processes) as pool, kept.open("a", encoding="utf-8") as file:
         futures = [pool.submit(job, cell, name, peer, effort) for cell, name, peer in todo]

@@ -24,8 +24,9 @@ from accounts.records import AccountRecord, PhoneRecord, store_account
 from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
-from dialer.engine import Engine, FinishedAttempt
+from dialer.engine import Engine
 from dialer.holds import Holds, NoHolds
+from dialer.listeners import FinishedAttempt
 from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Lines
 from dialer.stop_switch import StopSwitch
@@ -53,6 +54,7 @@ class Allow:
     retry_at: datetime | None = None
     reasons: Sequence[Reason] = ()
     counted: bool = True
+    under_consent: bool = False
     flags: Sequence[str] = ()
     policy: str = "none"
     policy_hash: str = "none"

@@ -146,19 +146,9 @@ class MeanMatching:
         if window > 0.0:
             for table, elapsed in ((forecast.talk_busy, spans["talk"]), (forecast.wrap_busy, spans["wrap"])):
                 if elapsed:
-                    free += self._ending(table, elapsed, forecast, window)
+                    rows = 1.0 - table[2, [elapsed_bin(seconds) for seconds in elapsed]]
+                    free += float(ending(rows, forecast, window).sum())
         return free * math.exp(min(self.knob, 0.0))
-
-    def _ending(self, table: Floats, elapsed: list[float], forecast: Forecast, window: float) -> float:
-        rows = 1.0 - table[2, [elapsed_bin(seconds) for seconds in elapsed]]
-        times = np.concatenate(([0.0], forecast.grid + forecast.slack_s))
-        padded = np.concatenate((np.zeros((len(rows), 1)), rows), axis=1)
-        if window <= times[-1]:
-            return float(sum(np.interp(window, times, row) for row in padded))
-        # Beyond the table, the chance to be busy goes on falling at the rate of its last stretch.
-        left = 1.0 - padded
-        rate = np.log(np.maximum(left[:, -3], 1e-9) / np.maximum(left[:, -1], 1e-9)) / (times[-1] - times[-3])
-        return float((1.0 - left[:, -1] * np.exp(-rate * (window - times[-1]))).sum())
 
     def _expected(self, snapshot: FloorSnapshot, forecast: Forecast) -> float:
         expected = 0.0
@@ -173,3 +163,16 @@ class MeanMatching:
                 alive, other = line.answer_p * route.unanswered[row], (1.0 - line.answer_p) * route.other[row]
                 expected += float(alive / max(alive + other, 1e-9))
         return expected
+
+
+def ending(free: Floats, forecast: Forecast, window: float) -> Floats:
+    """Chance to be free within `window` seconds, for each row [rows, u] of chances over the forecast's grid."""
+    times = np.concatenate(([0.0], forecast.grid + forecast.slack_s))
+    padded = np.concatenate((np.zeros((len(free), 1)), free), axis=1)
+    if window <= times[-1]:
+        return np.array([np.interp(window, times, row) for row in padded])
+    # Beyond the table, the chance to be busy goes on falling at the rate of its last stretch.
+    left = 1.0 - padded
+    rate = np.log(np.maximum(left[:, -3], 1e-9) / np.maximum(left[:, -1], 1e-9)) / (times[-1] - times[-3])
+    beyond: Floats = 1.0 - left[:, -1] * np.exp(-rate * (window - times[-1]))
+    return beyond

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -92,24 +93,53 @@ class Measure:
         """The figures a study answers with."""
         self.staff(self.end, self.agents)
         self._line_time(self.end)
-        answered = self.served + self.abandoned
-        signed_in = self.talk_s + self.wrap_s + self.idle_s + self.paused_s
-        busy = self.talk_s + self.wrap_s
-        judged = [lower_bound(lost, n) for n, lost in self.blocks.values() if n >= BLOCK_LEAST]
         times = sorted(self.decision_s)
         return {
-            "utilisation": busy / signed_in if signed_in else 0.0,
-            "talk_share": self.talk_s / signed_in if signed_in else 0.0,
-            "abandonment": self.abandoned / answered if answered else 0.0,
-            "answered": answered,
-            "abandoned": self.abandoned,
-            "abandonment_ci95": list(binomial_interval(self.abandoned, answered)),
-            "worst_15min": max(judged, default=None),
-            "days": [lost / n for _, (n, lost) in sorted(self.day_counts.items())],
-            "lines_per_agent": (self.line_s + self.talk_s) / self.agent_s if self.agent_s else 0.0,
-            "idle_s_per_call": self.idle_s / self.served if self.served else math.inf,
-            "agent_hours": self.agent_s / 3600.0,
+            **report_of(
+                talk_s=self.talk_s,
+                wrap_s=self.wrap_s,
+                idle_s=self.idle_s,
+                paused_s=self.paused_s,
+                served=self.served,
+                abandoned=self.abandoned,
+                line_s=self.line_s,
+                agent_s=self.agent_s,
+                blocks=[(n, lost) for n, lost in self.blocks.values()],
+                days=[(n, lost) for _, (n, lost) in sorted(self.day_counts.items())],
+            ),
             "released": self.released,
             "decisions": len(times),
             "decision_ms": {"p50": 1000 * quantile(times, 0.5), "p99": 1000 * quantile(times, 0.99)},
         }
+
+
+def report_of(
+    *,
+    talk_s: float,
+    wrap_s: float,
+    idle_s: float,
+    paused_s: float,
+    served: int,
+    abandoned: int,
+    line_s: float,
+    agent_s: float,
+    blocks: Sequence[tuple[int, int]],
+    days: Sequence[tuple[int, int]],
+) -> dict[str, object]:
+    """The figures of a run from its counts; `blocks` and `days` hold live answers and abandoned ones."""
+    answered = served + abandoned
+    signed_in = talk_s + wrap_s + idle_s + paused_s
+    judged = [lower_bound(lost, n) for n, lost in blocks if n >= BLOCK_LEAST]
+    return {
+        "utilisation": (talk_s + wrap_s) / signed_in if signed_in else 0.0,
+        "talk_share": talk_s / signed_in if signed_in else 0.0,
+        "abandonment": abandoned / answered if answered else 0.0,
+        "answered": answered,
+        "abandoned": abandoned,
+        "abandonment_ci95": list(binomial_interval(abandoned, answered)),
+        "worst_15min": max(judged, default=None),
+        "days": [lost / n for n, lost in days],
+        "lines_per_agent": (line_s + talk_s) / agent_s if agent_s else 0.0,
+        "idle_s_per_call": idle_s / served if served else math.inf,
+        "agent_hours": agent_s / 3600.0,
+    }

@@ -15,6 +15,8 @@ from pacing.simulation.distributions import Spread
 
 DAY_S: Final = 8 * 3600.0
 """A simulated working day: the accounting window "day" of a workload."""
+MOST_AGENT_HOURS: Final = 500_000
+"""A study of more than this would run for days."""
 WINDOWS: Final = ("day", "day_law", "none")
 """`day`: theta is steered so that the 8-hour day ends within the target. `day_law`: the brake binds on it as well.
 `none`: theta alone, by the law of averages."""
@@ -131,14 +133,14 @@ def parse(document: object) -> Workload:
     target = _object(top.get("target", {}), "target", optional=("abandonment", "window"))
     workload = Workload(
         name=_text(top["name"], "name"),
-        seed=int(_number(top["seed"], "seed", high=2.0**63)),
+        seed=_whole(top["seed"], "seed"),
         hours=_number(top["hours"], "hours", high=10_000, above=True),
         warm_up_s=_number(top.get("warm_up_s", 1800), "warm_up_s"),
         agents=_agents(top["agents"]),
         answer=_answer(top["answer"]),
         ring_human=_spread(top["ring_human"], "ring_human"),
         other=_other(top["other"]),
-        talk=_spread(top["talk"], "talk"),
+        talk=_lasting(top["talk"], "talk"),
         wrap=_spread(top["wrap"], "wrap"),
         post_dial_delay_s=_number(top.get("post_dial_delay_s", 0), "post_dial_delay_s", high=120),
         amd_s=_number(top.get("amd_s", 1.5), "amd_s", high=60),
@@ -152,6 +154,10 @@ def parse(document: object) -> Workload:
         target=_number(target.get("abandonment", 0.03), "target.abandonment", high=0.5),
         window=_choice(target.get("window", "day"), "target.window", WINDOWS),
     )
+    if workload.hours * max(step.value for step in workload.agents) > MOST_AGENT_HOURS:
+        raise WorkloadError(
+            f"workload fields hours and agents ask for more than {MOST_AGENT_HOURS:,} agent hours: make it shorter"
+        )
     if workload.warm_up_s >= workload.length_s:
         raise WorkloadError("workload field warm_up_s leaves nothing to measure: make it shorter than hours")
     return workload
@@ -185,6 +191,13 @@ def _number(value: object, field: str, *, low: float = 0.0, high: float = 1e9, a
             f"workload field {field} is {value}: it must lie {'above' if above else 'from'} {low:g} up to {high:g}"
         )
     return float(value)
+
+
+def _whole(value: object, field: str) -> int:
+    number = _number(value, field, high=2.0**63)
+    if number != int(number):
+        raise WorkloadError(f"workload field {field} must be a whole number")
+    return int(number)
 
 
 def _text(value: object, field: str) -> str:
@@ -248,7 +261,7 @@ def _other(value: object) -> tuple[Other, ...]:
         item = _object(entry, where, required=("kind", "share", "after"))
         kind = _choice(item["kind"], f"{where}.kind", ("no_answer", "machine", "failure"))
         share = _number(item["share"], f"{where}.share", high=1)
-        others.append(Other(kind, share, _spread(item["after"], f"{where}.after")))
+        others.append(Other(kind, share, _lasting(item["after"], f"{where}.after")))
     if abs(sum(other.share for other in others) - 1.0) > 1e-6:
         raise WorkloadError("workload field other: the shares must sum to 1")
     return tuple(others)
@@ -272,6 +285,19 @@ def _accounts(value: object) -> Accounts | None:
     if sum(p * w for p, w in zip(values, weights, strict=True)) <= 0.0:
         raise WorkloadError("workload field accounts.p_values: nobody would ever answer")
     return Accounts(values, weights, _flag(item.get("known", False), "accounts.known"))
+
+
+def _lasting(value: object, field: str) -> Spread:
+    """A distribution of times that are not all nought: calls that last no time would follow each other for ever."""
+    spread = _spread(value, field)
+    if not any(_longest(part) for part in (spread, *(part for _, part in spread.parts))):
+        raise WorkloadError(f"workload field {field} must last longer than 0 s")
+    return spread
+
+
+def _longest(spread: Spread) -> float:
+    """Its mean, or the upper bound of a uniform one."""
+    return spread.high if spread.kind == "uniform" else spread.mean
 
 
 def _spread(value: object, field: str, depth: int = 0) -> Spread:

@@ -271,7 +271,8 @@ class World:
             self._line_over(line)
             return
         self.pacer.judged(line.attempt, self.now, human=True)
-        agent = line.reserved or self._next_idle()
+        kept = line.reserved is not None and self._is_kept(line.reserved)
+        agent = line.reserved if kept else self._next_idle()
         if agent is not None:
             self._serve(line, agent)
             return
@@ -299,10 +300,14 @@ class World:
         line.over = True
         del self.flying[line.attempt]
         self.measure.line_in(self.now)
-        if line.reserved is not None:
+        if line.reserved is not None and self._is_kept(line.reserved):
             self._ready(line.reserved)
         elif prompt:
             self._prompt()
+
+    def _is_kept(self, agent: Agent) -> bool:
+        """Whether the agent a line was reserved for is still there for it."""
+        return agent.state is AgentState.RESERVED and agent.id in self.agents
 
     def _count_answer(self, *, abandoned: bool) -> None:
         self.day_answered += 1

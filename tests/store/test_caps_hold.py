@@ -88,7 +88,8 @@ from domain.phone import PhoneNumber
 url, caller_id, now = sys.argv[1], PhoneNumber(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
 store = open_store(url, now)
 allow = SimpleNamespace(
-    allowed=True, retry_at=None, reasons=(), counted=True, flags=(), policy="p", policy_hash="h", tzdata="t"
+    allowed=True, retry_at=None, reasons=(), counted=True, under_consent=False, flags=(), policy="p", policy_hash="h",
+    tzdata="t",
 )
 (held,) = store.write(claim.claim, 1, 1, now, "dies")
 store.write(ledger.reserve, ReserveRequest(new_attempt_id(now), held, Mode.POWER, "t", caller_id, now), lambda _: allow)

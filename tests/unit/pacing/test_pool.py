@@ -6,6 +6,8 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.ids import AgentId, AttemptId
 from pacing.answer_model import AccountFacts, AnswerModel
@@ -13,7 +15,7 @@ from pacing.calibration import Calibration
 from pacing.controller import decide
 from pacing.experience import Experience
 from pacing.floor import Pacer
-from pacing.pool import best_first, decide_jointly
+from pacing.pool import best_first, decide_jointly, fair_theta
 from pacing.settings import Mode, PacingSettings
 from pacing.snapshot import AgentState, Candidate, Capacity, FloorSnapshot, Health, LineStage, LineView
 
@@ -148,6 +150,28 @@ def test_an_agent_whose_times_make_no_sense_raises_nothing(since: float) -> None
     floor = busy_floor()
     odd = replace(floor.agents[-1], since=since)
     assert decide(replace(floor, agents=(*floor.agents[:-1], odd))).lines_to_add >= 0
+
+
+@given(
+    own=st.floats(1e-4, 0.5),
+    lines=st.integers(0, 100),
+    others=st.lists(st.tuples(st.floats(1e-4, 0.5), st.integers(0, 100)), max_size=5),
+)
+def test_a_campaign_defers_at_most_by_half_and_only_with_more_than_its_share(
+    own: float, lines: int, others: list[tuple[float, int]]
+) -> None:
+    fair = fair_theta(own, lines, others)
+    assert own / 2 <= fair <= own
+    few = lines * (1 + len(others)) < lines + sum(count for _, count in others)
+    assert fair == own or not few
+
+
+def test_who_has_all_the_lines_accepts_no_more_than_who_has_none() -> None:
+    assert fair_theta(0.03, 9, [(0.02, 0)]) == 0.02
+    assert fair_theta(0.02, 0, [(0.03, 9)]) == 0.02
+    assert fair_theta(0.03, 9, [(0.001, 0)]) == 0.015
+    assert fair_theta(0.03, 0, [(0.02, 0)]) == 0.02
+    assert fair_theta(0.03, 9, []) == 0.03
 
 
 def test_a_burst_does_not_fool_the_answer_rate_although_persons_answer_first() -> None:

@@ -169,6 +169,25 @@ def test_a_mass_log_out_stops_dialing_at_once() -> None:
         ("accounts", {"p_values": [0.1, 0.2], "weights": [1]}),
         ("target", {"abandonment": 0.9}),
         ("colour", "blue"),
+        ("seed", 1.5),
+        ("seed", -1),
+        ("hours", 1e300),
+        ("hours", 0),
+        ("agents", [{"from_s": 0, "n": 100_000}, {"from_s": 60, "n": 1}]),
+        ("agents", [{"from_s": 0, "n": -3}]),
+        ("agents", [{"from_s": 0, "n": True}]),
+        ("agents", {"n": 5}),
+        ("answer", {"p": None}),
+        ("answer", {"p": 0.2, "steps": [{"from_s": 5, "factor": 1}, {"from_s": 5, "factor": 2}]}),
+        ("answer", {"p": 0.2, "steps_repeat_s": 0}),
+        ("talk", {"dist": "fixed", "value": 0}),
+        ("talk", {"dist": "mixture", "parts": [{"weight": 1, "dist": "uniform", "low": 0, "high": 0}]}),
+        ("wrap", {"dist": "lognormal", "mean": 1e300, "cv": 1}),
+        ("other", [{"kind": "failure", "share": 1, "after": {"dist": "fixed", "value": 0}}]),
+        ("other", [{"kind": "hung", "share": 1, "after": {"dist": "fixed", "value": 3}}]),
+        ("grace_s", float("inf")),
+        ("post_dial_delay_s", -6),
+        ("pauses", {"per_agent_hour": -1}),
         ("warm_up_s", 1e8),
     ],
 )
@@ -177,6 +196,32 @@ def test_an_impossible_workload_is_refused_by_the_name_of_the_field(field: str, 
     document[field] = value
     with pytest.raises(WorkloadError, match=field):
         parse(document)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answer": {"p": 0.95, "steps": [{"from_s": 0, "factor": 100}]}},
+        {"answer": {"p": 0.2, "steps": [{"from_s": 0, "factor": 0}]}},
+        {"answer": {"p": 1e-9}},
+        {"agents": [{"from_s": 0, "n": 0}, {"from_s": 100, "n": 4}, {"from_s": 400, "n": 0, "now": True}]},
+        {"grace_s": 0, "amd_s": 0, "verdict_lag_s": 60},
+        {"amd_errors": {"human_as_machine": 1, "not_sure": 1}},
+        {"talk": {"dist": "fixed", "value": 0.001}, "wrap": {"dist": "fixed", "value": 0}},
+        {"ring_human": {"dist": "fixed", "value": 0}},
+        {"ring_human": {"dist": "lognormal", "mean": 1000, "cv": 3, "max": 0.1}},
+        {"pauses": {"per_agent_hour": 60, "mean_s": 0}},
+        {"pauses": {"per_agent_hour": 60, "mean_s": 1e9}},
+        {"target": {"abandonment": 0, "window": "day"}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+@pytest.mark.parametrize("policy", ["predictive:release=1", "progressive", "power:3", "eis"])
+def test_an_odd_floor_is_played_to_its_end(changes: dict[str, object], policy: str) -> None:
+    load = parse(standard_document(4, 0.25, 60, hours=0.15) | {"warm_up_s": 0} | changes)
+    report = World(load, policy_named(policy), 1).run().report()
+    assert 0.0 <= float(str(report["utilisation"])) <= 1.0
+    assert 0.0 <= float(str(report["abandonment"])) <= 1.0
 
 
 @pytest.mark.parametrize("field", ["talk", "agents", "answer"])
