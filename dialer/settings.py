@@ -117,6 +117,20 @@ class DatabaseSettings(_Section):
     """Holds the password of the user in the address."""
 
 
+Days = Annotated[int, Field(ge=0, le=36_500)]
+
+
+class RetentionSection(_Section):
+    """For how many days each kind is kept; 0 is for ever. See docs/howto/operate.md."""
+
+    recordings: Days = 0
+    attempts: Days = 0
+    blocked: Days = 0
+    contacts: Days = 0
+    events: Days = 0
+    persons: Days = 0
+
+
 class AsteriskSection(_Section):
     """The private Asterisk."""
 
@@ -149,6 +163,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path("var")
     company: CompanySettings = CompanySettings()
     database: DatabaseSettings = DatabaseSettings()
+    retention: RetentionSection = RetentionSection()
     asterisk: AsteriskSection = AsteriskSection()
     gateway: GatewaySettings = GatewaySettings()
     web: WebSection = WebSection()
