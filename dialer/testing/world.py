@@ -1,6 +1,7 @@
 """A whole call centre in virtual time: the real engine, floor and account store around a simulated switch.
 
-Only Telephony and Clock are exchanged; no branch in the engine knows. `run(setup, scenario)` gives a scenario a world
+Only Telephony and Clock are exchanged; no branch in the engine knows. The store has no twin: it is the SQLite store on
+a file, on which `tests/store` holds the same contract as on PostgreSQL. `run(setup, scenario)` gives a scenario a world
 with agents signed in and accounts loaded, and returns what the scenario returns.
 """
 
