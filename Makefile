@@ -49,9 +49,10 @@ mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a te
 	@nice $(BIN)/python -m benchmarks.mutation
 	@nice $(BIN)/python -m benchmarks.mutation --survivors --publish docs/reference/mutation.md
 
-chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 4 minutes
+chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 8 minutes
 	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks.chaos
+	@$(BIN)/python -m benchmarks.chaos --servers
 
 compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
 	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)

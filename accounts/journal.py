@@ -112,7 +112,7 @@ class RecordingRow:
     bridged_s: float | None
     made_at: datetime
     findings: tuple[str, ...] = ()
-    level_dbfs: Mapping[str, float] = field(default_factory=dict)
+    level_dbfs: Mapping[str, float | None] = field(default_factory=dict)
     listening_key: str | None = None
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf, isfinite
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from accounts import journal
 from accounts.async_store import AsyncStore
@@ -36,6 +39,8 @@ class StoreCatalogue:
             await self._store.write(journal.write_recording, _to_row(row))
         except StoreError as error:
             raise CatalogueError(str(error)) from error
+        except SQLAlchemyError as error:  # not its text, which quotes values
+            raise CatalogueError(f"the database refuses the row of a recording: {type(error).__name__}") from error
         self._written(row)
 
     async def owed(self) -> Sequence[FinishedCall]:
@@ -61,7 +66,8 @@ def _to_row(row: CatalogueRow) -> RecordingRow:
         bridged_s=row.bridged_s,
         made_at=row.made_at,
         findings=tuple(finding.code.value for finding in row.findings),
-        level_dbfs={party.value: level for party, level in row.level_dbfs.items()},
+        # JSON knows no infinity: null is digital silence.
+        level_dbfs={party.value: level if isfinite(level) else None for party, level in row.level_dbfs.items()},
         listening_key=row.listening_key,
     )
 
@@ -80,6 +86,6 @@ def _from_row(row: RecordingRow) -> CatalogueRow:
         bridged_s=row.bridged_s,
         made_at=row.made_at,
         findings=tuple(Finding(FindingCode(code), "") for code in row.findings),
-        level_dbfs={Party(party): level for party, level in row.level_dbfs.items()},
+        level_dbfs={Party(party): -inf if level is None else level for party, level in row.level_dbfs.items()},
         listening_key=row.listening_key,
     )

@@ -414,18 +414,22 @@ class Engine:
         self, order: Origination, campaign: Campaign, actor: CallActor, adopted: CallRecord | None
     ) -> None:
         record = await actor.run(adopted)
+        outcome = outcome_of(record, ring_limit_reached=record.rang_out)
+        told = await self._reconciliation.ending_of(order.attempt) if outcome is Outcome.UNKNOWN else None
+        ending = told or self._ending(order, record, outcome)
+        outcome = ending.outcome
         live = self._calls.pop(order.attempt)
         if live.trunk is not None:
             live.trunk.give_back()
             self._note_overload(live.trunk, record.sip_status, rang=record.rang_at is not None or record.was_ringing)
-        outcome = outcome_of(record, ring_limit_reached=record.rang_out)
         self.counters.ended += 1
         self._ended[campaign.id] += 1
         self.counters.by_outcome[outcome] = self.counters.by_outcome.get(outcome, 0) + 1
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
-            loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
+            treated = ending.treated_at is not None
+            loop.tally.add(self._clock.now(), abandoned=treated or outcome is Outcome.ABANDONED)
         self._wake.set()
-        await self._outcomes.write(order.attempt, self._ending(order, record, outcome))
+        await self._outcomes.write(order.attempt, ending)
         self._written[campaign.id] += 1
         order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(

@@ -19,7 +19,8 @@ import structlog
 from accounts import campaigns as campaign_rows
 from accounts import ledger, suppression, tallies
 from accounts.async_store import AsyncStore
-from accounts.model import Campaign
+from accounts.errors import StoreError
+from accounts.model import Campaign, Ending
 from agent_gateway.agent import AgentState, Cause, Wish
 from agent_gateway.floor import Floor
 from compliance.facts import SuppressionKind
@@ -164,6 +165,15 @@ class Reconciliation:
             opt_out = partial(suppression.suppress, number=number, source="key 9")
             await self._store.write(opt_out, SuppressionKind.INTERNAL_DNC, self._clock.now())
         return told
+
+    async def ending_of(self, attempt: AttemptId) -> Ending | None:
+        """How a call ended that could not be heard to its end, by what the switch wrote; None if it wrote nothing."""
+        try:
+            told = await self._read_lines([attempt])
+        except StoreError as error:
+            _log.warning("what the switch wrote cannot be used", error=str(error))
+            return None
+        return told[attempt].ending if attempt in told and told[attempt].over else None
 
     async def _release_unfollowed(self, there: Mapping[str, LiveChannel]) -> None:
         """Take down lines that ring for nobody. Who has answered is with an agent, or is the dialplan's to treat."""

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.chaos`: break each part in turn under load, and print what became of each call.
+"""`python -m benchmarks.chaos [--servers]`: break each part in turn under load, and print what became of each call.
 
-SIPp is the carrier and the agents' telephones; twenty agents, fifteen calls a second. Before each fault the calls in
-flight are noted. In the end the ledger is joined with the carrier's file, which no fault of ours can touch.
+The engine works on a file, or on a PostgreSQL and a Redis of its own, which are broken too. SIPp is the carrier and the
+agents' telephones; twenty agents, fifteen calls a second. Before each fault the calls in flight are noted. In the end
+the ledger is joined with the carrier's file, which no fault of ours can touch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +25,10 @@ from rich.table import Table
 from accounts.store import open_store
 from benchmarks.chaos import far_end
 from benchmarks.chaos.far_end import FarEnd
-from benchmarks.chaos.faults import FAULTS, Target
+from benchmarks.chaos.faults import FAULTS, ON_A_FILE, ON_SERVERS, Servers, Target
 from benchmarks.load.floor import SETTINGS
 from benchmarks.load.site import dialing, raised, stock, voice
+from dialer.testing import postgres, redis_server
 from dialer.testing.auto_agent import Habits
 from dialer.testing.scene import Wire, ledger_rows
 from dialer.trunks import TrunkLimits
@@ -113,22 +116,25 @@ async def _invite_after(truth: Path, instant: float) -> float | None:
     return later[0] - instant
 
 
-async def run(folder: Path, console: Console) -> bool:
+async def run(folder: Path, console: Console, servers: Servers | None) -> bool:
     """Play all faults; True when nothing was uncounted, dialed twice, open or untrue, and dialing always went on."""
     voice(folder / "sipp")
     async with raised(folder, "floor", AGENTS) as site:
-        stock(folder, site.agents, ACCOUNTS, SETTINGS)
+        if servers is not None:
+            site.database, site.redis = servers.database.new_database(), servers.redis.url
+        stock(site, ACCOUNTS, SETTINGS)
         wire = Wire(site.instance.ports.ami)
         await wire.start()
         limits = TrunkLimits(site.trunk.name, channels=200, calls_per_second=CALLS_PER_SECOND)
         async with dialing(site, limits, HABITS, wire.port, LOOK_S) as engine:
             blows = []
-            for name, fault in FAULTS.items():
+            target = Target(site, engine, wire, servers)
+            for name, fault in (FAULTS | (ON_A_FILE if servers is None else ON_SERVERS)).items():
                 console.print(f"== {name}")
-                blows.append(await strike(Target(site, engine, wire), name, fault))
+                blows.append(await strike(target, name, fault))
             console.print("== letting calls end")
         await wire.stop()
-        found = books(folder, far_end.read(site.truth))
+        found = books(site.store, far_end.read(site.truth))
     console.print(_table(blows, found))
     console.print(
         f"{found.far.invites.total()} INVITEs at the carrier, {len(found.number)} attempts in the ledger; "
@@ -140,9 +146,9 @@ async def run(folder: Path, console: Console) -> bool:
     return went_on and not (found.uncounted or found.twice or found.open or found.untrue)
 
 
-def books(folder: Path, far: FarEnd) -> Books:
+def books(address: str | Path, far: FarEnd) -> Books:
     """Join ledger and carrier; the engine is to be at rest."""
-    store = open_store(folder / "fairdial.db", datetime.now(UTC))
+    store = open_store(address, datetime.now(UTC))
     try:
         number, outcomes, _ = store.read(ledger_rows)
     finally:
@@ -172,7 +178,21 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    sys.exit(0 if asyncio.run(run(FOLDER.absolute(), Console(width=110))) else 1)
+    with ExitStack() as stack:
+        servers = _servers(stack) if "--servers" in sys.argv[1:] else None
+        good = asyncio.run(run(FOLDER.absolute(), Console(width=110), servers))
+    sys.exit(0 if good else 1)
+
+
+def _servers(stack: ExitStack) -> Servers:
+    """A PostgreSQL and a Redis of this run's own, gone afterwards."""
+    binaries, program = postgres.binaries(), redis_server.program()
+    if binaries is None or program is None:
+        sys.exit("there is no PostgreSQL or no Redis: run deploy/need-servers")
+    redis = redis_server.Server(program)
+    stack.callback(redis.remove)
+    redis.start()
+    return Servers(stack.enter_context(postgres.running(binaries)), redis)
 
 
 if __name__ == "__main__":

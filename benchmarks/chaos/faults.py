@@ -12,17 +12,33 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.load.site import Site
+from dialer.testing import postgres, redis_server
 from dialer.testing.engine_process import EngineProcess
 from dialer.testing.scene import Wire
 
 
 @dataclass(frozen=True, slots=True)
+class Servers:
+    """A database server and a Redis of our own."""
+
+    database: postgres.Server
+    redis: redis_server.Server
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What can be broken."""
+    """What can be broken; servers where the engine works on some."""
 
     site: Site
     engine: EngineProcess
     wire: Wire
+    shared: Servers | None = None
+
+    @property
+    def servers(self) -> Servers:
+        if self.shared is None:
+            raise LookupError("this engine works on files")
+        return self.shared
 
 
 async def kill_engine(target: Target) -> float:
@@ -77,6 +93,30 @@ async def lock_store(target: Target) -> float:
     return time.time()
 
 
+async def kill_database(target: Target) -> float:
+    """PostgreSQL ends without time for anything, and comes back."""
+    await asyncio.to_thread(target.servers.database.stop)
+    await asyncio.sleep(8.0)
+    await asyncio.to_thread(target.servers.database.start)
+    return time.time()
+
+
+async def kill_redis(target: Target) -> float:
+    await asyncio.to_thread(target.servers.redis.kill)
+    back = time.time()  # dialing goes on without it
+    await asyncio.sleep(8.0)
+    await asyncio.to_thread(target.servers.redis.start)
+    return back
+
+
+async def freeze_redis(target: Target) -> float:
+    target.servers.redis.signal(signal.SIGSTOP)
+    back = time.time()
+    await asyncio.sleep(8.0)
+    target.servers.redis.signal(signal.SIGCONT)
+    return back
+
+
 async def _freeze(pid: int, seconds: float) -> float:
     os.kill(pid, signal.SIGSTOP)
     await asyncio.sleep(seconds)
@@ -92,5 +132,12 @@ FAULTS: Final[dict[str, Callable[[Target], Awaitable[float]]]] = {
     "Asterisk frozen for 10 s": freeze_asterisk,
     "Asterisk killed, back after 2 s": kill_asterisk,
     "carrier silent for 10 s": freeze_carrier,
+}
+ON_A_FILE: Final[dict[str, Callable[[Target], Awaitable[float]]]] = {
     "store locked for 12 s": lock_store,
+}
+ON_SERVERS: Final[dict[str, Callable[[Target], Awaitable[float]]]] = {
+    "PostgreSQL killed, back after 8 s": kill_database,
+    "Redis killed, back after 8 s": kill_redis,
+    "Redis silent for 8 s": freeze_redis,
 }

@@ -46,7 +46,7 @@ async def measure(folder: Path, console: Console) -> None:
     """Run the floor and print what came of it."""
     voice(folder / "sipp")
     async with raised(folder, "floor", AGENTS) as site:
-        stock(folder, site.agents, ACCOUNTS, SETTINGS)
+        stock(site, ACCOUNTS, SETTINGS)
         limits = TrunkLimits(site.trunk.name, channels=480, calls_per_second=CALLS_PER_SECOND)
         async with dialing(site, limits, HABITS):
             console.print(f"== {AGENTS} agents, {WARM_UP_S:g} s to warm up, {MEASURED_S:g} s measured")

@@ -92,7 +92,7 @@ async def _points(folder: Path, console: Console) -> AsyncIterator[Point]:
         for window in WINDOWS:
             console.print(f"== bare, {window} in flight")
             yield await _bare(site, window)
-        campaign = stock(folder, site.agents, ACCOUNTS, SETTINGS)
+        campaign = stock(site, ACCOUNTS, SETTINGS)
         limits = TrunkLimits(site.trunk.name, channels=480, calls_per_second=1000.0)
         async with dialing(site, limits, Habits()):
             for window in WINDOWS:

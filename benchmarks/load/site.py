@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,6 +55,8 @@ class Site:
         pids: the processes whose cost is of interest.
         truth: what the carrier saw.
         clock: the calendar of accounts and engine.
+        database: address of the account store; empty for a file in the folder.
+        redis: address of what engines share; empty for none.
     """
 
     folder: Path
@@ -64,6 +66,13 @@ class Site:
     pids: dict[str, int] = field(default_factory=dict)
     truth: Path = Path()
     clock: SystemClock = field(default_factory=lambda: SystemClock.starting_at(NOON_NEW_YORK))
+    database: str = ""
+    redis: str = ""
+
+    @property
+    def store(self) -> str | Path:
+        """What `open_store` wants."""
+        return self.database or self.folder / "fairdial.db"
 
     @property
     def _log(self) -> Path:
@@ -126,13 +135,13 @@ def _ports(block: PortBlock) -> Ports:
     return Ports(sip=base, ami=base + 1, http=base + 2, rtp_first=base + 10, rtp_last=base + 999)
 
 
-def stock(folder: Path, agents: Sequence[str], accounts: int, settings: CampaignSettings) -> CampaignId:
+def stock(site: Site, accounts: int, settings: CampaignSettings) -> CampaignId:
     """A store with one running campaign of so many accounts, each a person with a number of their own."""
-    store = open_store(folder / "fairdial.db", NOON_NEW_YORK)
+    store = open_store(site.store, NOON_NEW_YORK)
     try:
         for number in OWNED:
             store.write(campaigns.own_number, number, 10_000_000)
-        for name in agents:
+        for name in site.agents:
             store.write(agent_rows.put_agent, agent_rows.Agent(AgentId(name), name))
         campaign = store.write(campaigns.create, "load", settings, NOON_NEW_YORK)
         client = store.write(campaigns.client_id, "Harbor Bank", NOON_NEW_YORK)
@@ -154,7 +163,18 @@ async def dialing(
     gateway = free_port()
     directory = AgentDirectory(site.folder)
     screens = {name: directory.enrol(AgentId(name)) for name in site.agents}
-    engine = EngineProcess(site.folder, site.instance, site.trunk, limits, site.clock, gateway, ami_port, look_s)
+    engine = EngineProcess(
+        site.folder,
+        site.instance,
+        site.trunk,
+        limits,
+        site.clock,
+        gateway,
+        ami_port,
+        look_s,
+        database=site.database,
+        redis=site.redis,
+    )
     async with AsyncExitStack() as stack:
         shift = await stack.enter_async_context(asyncio.TaskGroup())
         async with engine:

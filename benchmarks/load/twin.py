@@ -49,7 +49,7 @@ async def measure(folder: Path, console: Console) -> None:
     """Run the floor, then the simulator, and print both."""
     voice(folder / "sipp")
     async with raised(folder, "twin", AGENTS) as site:
-        stock(folder, site.agents, ACCOUNTS, replace(SETTINGS, treatment=Treatment.HANGUP))
+        stock(site, ACCOUNTS, replace(SETTINGS, treatment=Treatment.HANGUP))
         limits = TrunkLimits(site.trunk.name, channels=300, calls_per_second=30.0)
         async with dialing(site, limits, HABITS):
             console.print(f"== {AGENTS} agents, {WARM_UP_S:g} s to warm up, {MINUTES:g} minutes measured")

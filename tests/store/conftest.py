@@ -13,6 +13,7 @@ from accounts import campaigns, claim, ledger, records
 from accounts.model import CampaignSettings, Claim, Ending, Mode, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
 from compliance.facts import CallFacts
+from dialer.testing import postgres
 from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
 from domain.money import Money
 from domain.outcomes import Outcome
@@ -20,7 +21,6 @@ from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 from domain.telephony import RecordingMode, Treatment
 
-from . import postgres
 from .constants import NOON
 
 CALLER_ID = PhoneNumber("+12125550100")

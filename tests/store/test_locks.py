@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 from accounts import locks
 from accounts.errors import SecondEngineError, StoreUnreachableError
 from accounts.store import Store, open_store
+from dialer.testing import postgres
 
-from . import postgres
 from .constants import NOON
 
 pytestmark = pytest.mark.store

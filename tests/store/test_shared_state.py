@@ -11,10 +11,9 @@ import pytest_asyncio
 
 from dialer.redis_state import RedisState
 from dialer.shared_state import Holder, MemoryState, SharedState, SharedStateError
+from dialer.testing.redis_server import Server, program
 from domain.clock import SystemClock
 from domain.ids import AgentId, CampaignId
-
-from .redis_server import Server, program
 
 pytestmark = pytest.mark.store
 

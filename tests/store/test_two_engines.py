@@ -27,10 +27,12 @@ from dialer.agent_client import Credentials, GatewayClient
 from dialer.agent_directory import AgentDirectory
 from dialer.asterisk.install import installed_root
 from dialer.engine import LEASE
+from dialer.testing import postgres
 from dialer.testing.auto_agent import AutoAgent, Habits
 from dialer.testing.carrier_file import CarrierCall, Direction, read_calls
 from dialer.testing.engine_process import EngineProcess
 from dialer.testing.number_plan import number_for
+from dialer.testing.redis_server import Server, program
 from dialer.testing.scene import CALLS_PER_SECOND, SETTINGS, TUESDAY, free_port
 from dialer.testing.stage import OWNED, TRUNK, Stage, raised
 from dialer.trunks import TrunkLimits
@@ -38,9 +40,6 @@ from domain.clock import SystemClock
 from domain.ids import AgentId, CampaignId
 from domain.money import Money
 from domain.outcomes import Outcome
-
-from . import postgres
-from .redis_server import Server, program
 
 pytestmark = [pytest.mark.telephony, pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dialer import call_lines
 from dialer.call_lines import FILE, CallLines, Heard, Told, fold
-from domain.ids import AttemptId, channel_of, new_attempt_id
+from domain.ids import AttemptId, channel_of
 from domain.outcomes import Outcome
 
 pytestmark = pytest.mark.unit
@@ -24,8 +24,7 @@ BORN = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 NOW = BORN + timedelta(hours=1)
 OFFSET = timedelta(days=2, seconds=7)
 """The calendar is ahead of the machine's clock, by which Asterisk writes."""
-ATTEMPT = new_attempt_id(BORN)
-OTHER = new_attempt_id(BORN)
+ATTEMPT, OTHER = (AttemptId(f"{int(BORN.timestamp() * 1000):012x}7000800000000000000{last}") for last in "ab")
 
 
 def line(kind: str, seconds: float, extra: object = "", channel: str = ATTEMPT) -> bytes:

@@ -45,13 +45,14 @@ class Server:
         if not called_so.is_symlink():
             called_so.symlink_to(self.program)
         options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.folder)]
-        self.process = subprocess.Popen([called_so, *options], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([called_so, *options], stdout=subprocess.DEVNULL)  # noqa: S603  # our own words
         patient = Retry(ConstantBackoff(0.05), 400, supported_errors=(RedisConnectionError, BusyLoadingError))
         with Redis(unix_socket_path=str(self.socket), retry=patient) as client:
             client.ping()
 
     def signal(self, number: int) -> None:
-        assert self.process is not None
+        if self.process is None:
+            raise ProcessLookupError("the server does not run")
         self.process.send_signal(number)
 
     def kill(self) -> None:

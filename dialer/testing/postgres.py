@@ -6,27 +6,43 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Final
 
 import psycopg
 
 from accounts.store import open_store
 
-from .constants import NOON
+SCHEMA_FROM: Final = datetime(2026, 12, 1, tzinfo=UTC)
+"""The month from which on there are partitions, as the tests' calendars have it."""
 
 
 class Server:
-    """Gives out empty databases whose schema is already there."""
+    """Gives out empty databases whose schema is already there, and can be stopped and started again.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        control: runs `pg_ctl` with these arguments.
+    """
+
+    def __init__(self, folder: Path, control: Callable[..., None]) -> None:
         self._folder = folder
+        self._control = control
         self._numbers = count()
         self._run("CREATE DATABASE template_accounts")
-        open_store(self.url("template_accounts"), NOON).close()
+        open_store(self.url("template_accounts"), SCHEMA_FROM).close()
+
+    def stop(self) -> None:
+        """Break every connection and end, without time for anything."""
+        self._control("-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """Start again, and recover what was committed."""
+        self._control("start")
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self._folder}"
@@ -38,7 +54,7 @@ class Server:
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(f"host={self._folder} user=postgres dbname=postgres", autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 def binaries() -> Path | None:
@@ -58,15 +74,20 @@ def running(bin_folder: Path) -> Iterator[Server]:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         as_user = ["runuser", "-u", "postgres", "--"]
     data = folder / "data"
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=60"
+    settings = f"listen_addresses = ''\nunix_socket_directories = '{folder}'\nfsync = off\nmax_connections = 60\n"
 
     def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd="/")
+        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd="/")  # noqa: S603  # our own words
+
+    def control(*what: str) -> None:
+        run(str(bin_folder / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-w", *what)
 
     run(str(bin_folder / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run(str(bin_folder / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    with (data / "postgresql.conf").open("a") as file:
+        file.write(settings)
+    control("start")
     try:
-        yield Server(folder)
+        yield Server(folder, control)
     finally:
-        run(str(bin_folder / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+        control("-m", "immediate", "stop")
         shutil.rmtree(folder)
