@@ -155,11 +155,13 @@ def lists(millions: int) -> None:
             print(f"-- list scaled down to {size} of 250 million numbers (asked {millions}, disk has room for {fit})")
         source, target = folder / "source.txt", folder / "list.dnc"
         rng = np.random.default_rng(3)
+        written = np.empty(size * 1_000_000, dtype=np.int64)
         with source.open("wb") as handle:
-            for _ in range(size):
+            for part in range(size):
                 area = rng.integers(200, 1000, 1_000_000, dtype=np.int64)
                 rest = rng.integers(2_000_000, 10_000_000, 1_000_000, dtype=np.int64)
                 numbers = area * 10_000_000 + rest
+                written[part * 1_000_000 : (part + 1) * 1_000_000] = numbers
                 digits = (numbers[:, None] // 10 ** np.arange(9, -1, -1, dtype=np.int64)) % 10
                 lines = np.full((len(numbers), 11), 10, dtype=np.uint8)
                 lines[:, :10] = digits + 48
@@ -177,8 +179,25 @@ def lists(millions: int) -> None:
         listed.contains_national(asked)
         spent = best(lambda: listed.contains_national(asked), 1, 3)
         row("list: look-ups, batched", len(asked) / spent, "/s", 2_000_000, more_is_better=True)
+        print(_false_answers(listed, written, asked, count))
     finally:
         shutil.rmtree(folder)
+
+
+def _false_answers(listed: dnc.DncFile, written: np.ndarray, asked: np.ndarray, count: int) -> str:
+    """Whether all numbers written are found, nothing else is listed, and numbers asked at random are told apart."""
+    written.sort()
+    distinct = 1 + int(np.count_nonzero(written[1:] != written[:-1]))
+    found = sum(
+        int(listed.contains_national(part.copy()).sum()) for part in np.array_split(written, max(1, len(written) >> 22))
+    )
+    places = np.minimum(np.searchsorted(written, asked), len(written) - 1)
+    wrong = int(np.count_nonzero(listed.contains_national(asked.copy()) != (written[places] == asked)))
+    ok = found == len(written) and distinct == count and wrong == 0
+    return (
+        f"list: {'no false answer' if ok else 'FALSE ANSWERS'}: {found:,} of {len(written):,} written numbers found, "
+        f"{count:,} on the list and {distinct:,} written, {wrong:,} of {len(asked):,} asked at random answered wrongly"
+    )
 
 
 def main() -> None:

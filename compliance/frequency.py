@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -27,7 +27,7 @@ from compliance.facts import (
     Voice,
 )
 from compliance.locations import Location
-from compliance.moment import Block, Moment, same_debt, same_person
+from compliance.moment import Block, Moment, all_over, same_debt, same_person
 from compliance.rules import Rule
 from domain.reasons import ReasonCode
 
@@ -201,7 +201,8 @@ def _over(
     events: Iterable[datetime], span: Span, limit: int, zone: str, moment: Moment
 ) -> tuple[int, datetime | None] | None:
     """The count, and until when it stays at or above the limit; None where it is below."""
-    inside = [at for at in events if in_span(at, span, zone, moment)]
+    first = _counts_from(span, zone, moment)
+    inside = [at for at in events if at >= first]
     if len(inside) < limit:
         return None
     if span.kind is SpanKind.EVER:
@@ -212,14 +213,21 @@ def _over(
 
 def in_span(at: datetime, span: Span, zone: str, moment: Moment) -> bool:
     """Whether an event at `at` is still in the span. One that lies ahead is: clocks differ, and caution counts."""
+    return at >= _counts_from(span, zone, moment)
+
+
+def _counts_from(span: Span, zone: str, moment: Moment) -> datetime:
+    """The first instant whose events are still in the span."""
     match span.kind:
         case SpanKind.EVER:
-            return True
+            return _ALWAYS
         case SpanKind.ROLLING_HOURS:
-            return moment.instant < at + timedelta(hours=span.n)
+            return moment.instant - timedelta(hours=span.n) + datetime.resolution
         case _:
-            first = _first_day(moment.wall(zone).date(), span)
-            return at >= walltime.beginning(first, zone)
+            return walltime.beginning(_first_day(moment.wall(zone).date(), span), zone)
+
+
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def _first_day(today: date, span: Span) -> date:
@@ -331,7 +339,7 @@ def check_daily_cap(rule: Rule, _places: tuple[Location, ...], moment: Moment) -
     over = [found for zone in moment.zones if (found := _over(events, today, cap, zone, moment)) is not None]
     if not over:
         return ()
-    until = max(found[1] for found in over if found[1] is not None)
+    until = all_over(found[1] for found in over)
     detail = f"{max(found[0] for found in over)} calls today per {params.per}, the campaign's cap is {cap}"
     return (Block(ReasonCode.DAILY_CAP, rule, detail, until),)
 

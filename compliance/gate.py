@@ -26,7 +26,7 @@ from compliance.facts import (
     Result,
 )
 from compliance.frequency import FrequencyParams, counts
-from compliance.moment import Block, Bound, Ground, Moment, Tallies
+from compliance.moment import Block, Bound, Ground, Moment, Tallies, all_over
 from compliance.policy import Policy
 from compliance.reserved import message_blocks
 from compliance.rules import Kind
@@ -35,6 +35,9 @@ from domain.reasons import Reason, ReasonCode
 _HORIZON: Final = timedelta(days=400)
 """How long the search goes on when only hours come and go: the places then have no common hour."""
 _LONG: Final = timedelta(days=30)
+_RAPID: Final = timedelta(minutes=5)
+_A_WEEK: Final = timedelta(days=7)
+_A_DAY_AT_MOST: Final = timedelta(hours=25)
 _MOST_LEAPS: Final = 5000
 _DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
 
@@ -74,15 +77,13 @@ def _ground(facts: CallFacts, instant: datetime, policy: Policy) -> Ground:
 def evaluated(moment: Moment) -> Iterator[tuple[Bound, tuple[Block, ...]]]:
     """Every rule in force, with what it blocks: what `explain` tells."""
     for bound in moment.ground.rules:
-        if _in_force(bound, moment):
+        if not bound.dated or _in_force(bound, moment):
             yield bound, bound.check(bound.rule, bound.places, moment)
 
 
 def _in_force(bound: Bound, moment: Moment) -> bool:
     """Whether the rule is in force on the local date of any place it speaks of."""
     rule = bound.rule
-    if rule.effective_from is None and rule.effective_to is None:
-        return True
     zones = [place.zone for place in bound.places] or moment.zones
     return any(rule.in_force(moment.wall(zone).date()) for zone in zones)
 
@@ -93,10 +94,11 @@ def _blocks(moment: Moment) -> list[Block]:
     facts = moment.facts
     absent = {name for name in ("suppressions", "preferences", "emergencies", "history") if not getattr(facts, name)}
     for bound in moment.ground.rules:
-        if bound.needs in absent:
+        if bound.needs in absent or (bound.dated and not _in_force(bound, moment)):
             continue
-        if _in_force(bound, moment):
-            blocks.extend(bound.check(bound.rule, bound.places, moment))
+        found = bound.check(bound.rule, bound.places, moment)
+        if found:
+            blocks.extend(found)
     return blocks
 
 
@@ -108,8 +110,7 @@ def _retry_at(moment: Moment, policy: Policy, blocks: list[Block]) -> datetime |
     instant = quiet = now
     for _ in range(_MOST_LEAPS):
         turn = next((point for point in turns if point > instant), None)
-        ends = [block.until for block in blocks]
-        latest = None if None in ends else max(end for end in ends if end is not None)
+        latest = all_over(block.until for block in blocks)
         following = min((point for point in (latest, turn) if point is not None), default=None)
         if following is None:
             return None
@@ -206,12 +207,12 @@ def _concentrated(moment: Moment) -> bool:
     facts = moment.facts
     if not facts.history:
         return False
-    since = moment.instant - timedelta(days=7)
+    since = moment.instant - _A_WEEK
     recent = [event for event in moment.calls() if event.at > since]
     for earlier, later in pairwise(recent):
-        if earlier.number == later.number and later.at - earlier.at <= timedelta(minutes=5):
+        if earlier.number == later.number and later.at - earlier.at <= _RAPID:
             return True
-    if recent and recent[-1].number == facts.number.e164 and moment.instant - recent[-1].at <= timedelta(minutes=5):
+    if recent and recent[-1].number == facts.number.e164 and moment.instant - recent[-1].at <= _RAPID:
         return True
     if _four_near(recent, moment):
         zone = moment.zones[0]
@@ -223,5 +224,11 @@ def _concentrated(moment: Moment) -> bool:
 
 def _four_near(recent: list[HistoryEvent], moment: Moment) -> bool:
     """Whether four calls, this one among them, lie within a day at all: only then the dates are worked out."""
-    instants = [*(event.at for event in recent), moment.instant]
-    return any(later - earlier <= timedelta(hours=25) for earlier, later in zip(instants, instants[3:], strict=False))
+    if len(recent) < 3:
+        return False
+    instants = [event.at for event in recent]
+    instants.append(moment.instant)
+    for earlier, later in zip(instants, instants[3:], strict=False):  # noqa: SIM110  # quicker than any()
+        if later - earlier <= _A_DAY_AT_MOST:
+            return True
+    return False

@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import re
 import zoneinfo
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -56,15 +56,13 @@ _NOWHERE: Final = frozenset({"AA", "AE", "AP"})
 
 
 @dataclass(frozen=True, slots=True)
-class _GroundKey:
-    """All that decides which rules apply, and where."""
+class _CallKind:
+    """All that decides which rules apply, and where, but for the number."""
 
     country: str
     purposes: frozenset[Purpose]
     place: NumberPlace
-    foreign: str | None
     call: Call
-    exchange: str | None
     addresses: tuple[Address, ...]
     stated: tuple[StatedLocation, ...]
 
@@ -91,7 +89,7 @@ class Policy:
         self.loosened: tuple[Loosening, ...] = tuple(item for pack in packs for item in pack.loosened)
         rules = loosen((rule for pack in packs for rule in pack.rules), self.loosened)
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: (rule.stage, rule.id)))
-        self._grounds: dict[_GroundKey, Ground] = {}
+        self._grounds: dict[Hashable, Ground] = {}
         self._choices: dict[tuple[str, frozenset[Purpose], Call, bool], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
 
     def name_for(self, country: str) -> str:
@@ -110,20 +108,19 @@ class Policy:
         """
         number = facts.number
         place = self.places.of_number(number.e164)
-        key = _GroundKey(
+        key = (  # all that decides which rules apply, and where; a plain tuple is the quickest to make and to hash
             facts.campaign_country,
-            facts.also | {facts.purpose},
+            facts.purpose,
+            facts.also,
             place,
             None if number.e164.startswith("+1") else number.e164,
-            Call(
-                facts.voice,
-                facts.autodialled,
-                number.line_type,
-                number.ported_at is not None,
-                facts.party_role,
-                number.use,
-                facts.debt_kind,
-            ),
+            facts.voice,
+            facts.mode,
+            number.line_type,
+            number.ported_at is not None,
+            facts.party_role,
+            number.use,
+            facts.debt_kind,
             number.exchange_zip,
             facts.addresses,
             stated,
@@ -132,10 +129,10 @@ class Policy:
         if found is None:
             if len(self._grounds) >= _MEMORY:
                 self._grounds.clear()
-            found = self._grounds[key] = self._lay(key, number)
+            found = self._grounds[key] = self._lay(_kind_of(facts, place, stated), number)
         return found
 
-    def _choose(self, key: _GroundKey, *, routed: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    def _choose(self, key: _CallKind, *, routed: bool) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
         """Rules for this kind of call wherever it goes, and those that a recorded message on it would add."""
         name = (key.country, key.purposes, key.call, routed)
         found = self._choices.get(name)
@@ -153,7 +150,7 @@ class Policy:
             found = self._choices[name] = (chosen, tuple(spare))
         return found
 
-    def _lay(self, key: _GroundKey, number: CalledNumber) -> Ground:
+    def _lay(self, key: _CallKind, number: CalledNumber) -> Ground:
         kind = number_class(number.e164, key.place)
         locations = locate(self.places, number, key.place, key.addresses, key.stated)
         routed = not _at_home(key.place, key.country)
@@ -180,6 +177,21 @@ class Policy:
         return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce, counting)
 
 
+def _kind_of(facts: CallFacts, place: NumberPlace, stated: tuple[StatedLocation, ...]) -> _CallKind:
+    number = facts.number
+    call = Call(
+        facts.voice,
+        facts.autodialled,
+        number.line_type,
+        number.ported_at is not None,
+        facts.party_role,
+        number.use,
+        facts.debt_kind,
+    )
+    purposes = facts.also | {facts.purpose}
+    return _CallKind(facts.campaign_country, purposes, place, call, facts.addresses, stated)
+
+
 def _at_home(place: NumberPlace, campaign: str) -> bool:
     """Whether the number follows the campaign's rules; the shared ranges of +1 are at home in all of +1."""
     if place.country is None:
@@ -196,13 +208,14 @@ def _first_of_each_zone(locations: Iterable[Location]) -> tuple[Location, ...]:
 
 def _bind(rule: Rule, locations: tuple[Location, ...], everywhere: tuple[Location, ...], country: str) -> Bound | None:
     """The rule tied to the places it speaks of, or None where it speaks of none of them."""
+    dated = rule.effective_from is not None or rule.effective_to is not None
     if rule.kind is Kind.EMERGENCY:
         mine = tuple(x for x in locations if _speaks_of(rule, x, country))
     elif rule.states or rule.cities or rule.except_states:
         mine = _first_of_each_zone(x for x in locations if _speaks_of(rule, x, country))
     else:
-        return Bound(rule, check_of(rule.kind), everywhere, _NEEDS.get(rule.kind))
-    return Bound(rule, check_of(rule.kind), mine, _NEEDS.get(rule.kind)) if mine else None
+        return Bound(rule, check_of(rule.kind), everywhere, _NEEDS.get(rule.kind), dated)
+    return Bound(rule, check_of(rule.kind), mine, _NEEDS.get(rule.kind), dated) if mine else None
 
 
 def _speaks_of(rule: Rule, location: Location, country: str) -> bool:

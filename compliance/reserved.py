@@ -6,7 +6,7 @@ Also the recorded message on abandoned calls: where it may not be played, only a
 from __future__ import annotations
 
 from compliance.locations import Location
-from compliance.moment import Block, Moment
+from compliance.moment import Block, Moment, all_over
 from compliance.rules import Rule
 from domain.reasons import ReasonCode
 
@@ -50,8 +50,7 @@ def check_recorded_message(rule: Rule, _places: tuple[Location, ...], moment: Mo
     blocks = message_blocks(moment)
     if not blocks:
         return ()
-    ends = [block.until for block in blocks]
-    until = None if None in ends else max(end for end in ends if end is not None)
+    until = all_over(block.until for block in blocks)
     cause = ", ".join(dict.fromkeys(f"{block.rule.id} ({block.detail})" for block in blocks))
     detail = f"the message on an abandoned call may not be played: {cause}"
     return (Block(ReasonCode.RESERVED_AGENT_REQUIRED, rule, detail, until),)

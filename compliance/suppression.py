@@ -23,7 +23,7 @@ from compliance.facts import (
 )
 from compliance.frequency import FrequencyParams, check_frequency
 from compliance.locations import Location
-from compliance.moment import Block, Moment
+from compliance.moment import Block, Moment, all_over
 from compliance.rules import Rule
 from domain.reasons import ReasonCode
 
@@ -61,8 +61,7 @@ def check_suppression(rule: Rule, _places: tuple[Location, ...], moment: Moment)
         return ()
     if params.relationship_lifts and moment.relationship():
         return ()
-    ends = [end for _, end in running]
-    until = None if None in ends else max(end for end in ends if isinstance(end, datetime))
+    until = all_over(end if isinstance(end, datetime) else None for _, end in running)
     since = next((s.since for s, _ in running if s.since is not None), None)
     detail = f"{params.kind.replace('_', ' ')} on record" + (f" since {since:%Y-%m-%d}" if since else "")
     return (Block(ReasonCode(params.kind.upper()), rule, detail, until),)

@@ -12,7 +12,7 @@ from typing import Final
 from compliance import walltime
 from compliance.facts import ConsentKind, GivenTo, Preference, PreferenceKind
 from compliance.locations import Location
-from compliance.moment import Block, Moment
+from compliance.moment import Block, Moment, all_over
 from compliance.rules import Rule
 from compliance.tables import Holidays
 from domain.reasons import ReasonCode
@@ -141,8 +141,7 @@ def check_emergency(rule: Rule, places: tuple[Location, ...], moment: Moment) ->
     ]
     if not running:
         return ()
-    ends = [emergency.until for emergency in running]
-    until = None if None in ends else max(end for end in ends if end is not None)
+    until = all_over(emergency.until for emergency in running)
     names = ", ".join(sorted({emergency.state for emergency in running}))
     return (Block(ReasonCode.CALL_DAY, rule, f"a state of emergency is switched on for {names}", until),)
 

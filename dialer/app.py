@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +27,7 @@ from accounts import floor as agent_rows
 from accounts.async_store import AsyncStore
 from accounts.facts import Facts
 from accounts.model import Ruling
+from accounts.rule_record import record_rules
 from accounts.store import open_store
 from agent_gateway.agent import AgentState
 from agent_gateway.floor import Floor
@@ -103,6 +104,7 @@ class Parts:
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
         gateway: where agents' screens connect.
         name: the engine's, the same at each start and no other engine's.
+        customer_packs: files of own rules beside those that ship.
         least_free_bytes: room that recordings must have before a recorded call is placed.
         redis: address of what several engines share; empty for an engine by itself.
     """
@@ -118,6 +120,7 @@ class Parts:
     attempt_log: Path | None = None
     gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
+    customer_packs: tuple[Path, ...] = ()
     least_free_bytes: int = 1
     redis: str = ""
 
@@ -154,7 +157,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         NotConnectedError: Asterisk does not answer, or refuses the secret.
         PolicyError: the rule packs or the zone data cannot be used.
     """
-    policy = _policy(parts.state_dir)
+    policy = _policy(parts.state_dir, parts.customer_packs)
     _log.info("rules loaded")
     clock, registry = parts.clock, CollectorRegistry()
 
@@ -167,6 +170,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
         store.store.lock_engine(parts.name)
+        await store.write(record_rules, policy, parts.name, clock.now())
         _log.info("account store open")
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
         client.connect()
@@ -240,14 +244,14 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         yield app
 
 
-def _policy(state_dir: Path) -> compliance.Policy:
+def _policy(state_dir: Path, customer: Sequence[Path] = ()) -> compliance.Policy:
     """The rules and the zone data; where they cannot be used, `campaign why` says so as long as no engine runs.
 
     Raises:
         PolicyError: a pack is wrong, or the zone data is missing or too old.
     """
     try:
-        return compliance.load_policy(keep_in=state_dir / "cache")
+        return compliance.load_policy(customer=customer, keep_in=state_dir / "cache")
     except compliance.PolicyError as error:
         state_dir.mkdir(parents=True, exist_ok=True)
         engine_status.write(state_dir, EngineStatus(refused=str(error)))

@@ -23,6 +23,7 @@ from compliance.facts import CallFacts, FactsError
 from compliance.packs import PolicyError
 from compliance.policy import Policy, load_policy
 from dialer import emergency_cli, officer_cli
+from dialer import settings as settings_file
 from domain.ids import AttemptId, is_call_id
 
 app = typer.Typer(no_args_is_help=True, help="May this number be called: check, explain, count, compare.")
@@ -46,6 +47,11 @@ def _policy(customer: list[Path] | None = None, directory: Path | None = None) -
         return load_policy(directory, customer=customer or [])
     except PolicyError as error:
         raise _fail(str(error)) from error
+
+
+def _installed(customer: list[Path] | None) -> Policy:
+    """The rules the installation's engine works by, unless packs are named."""
+    return _policy(customer if customer is not None else list(settings_file.load().customer_packs))
 
 
 def _lines(file: Path) -> Iterator[bytes]:
@@ -162,13 +168,13 @@ def explain(
     where an account is called there, unless facts are given here.
     """
     if is_call_id(what):
-        officer_cli.explain_attempt(AttemptId(what), _policy(customer_pack), blocking=blocking)
+        officer_cli.explain_attempt(AttemptId(what), _installed(customer_pack), blocking=blocking)
         return
     if not at:
         raise _fail("--at: say when the number would be called, as 2026-12-01T13:00:00Z (an attempt is 32 hex digits)")
     case = _given(what, at, facts, purpose, {"zip": zip_code, "state": state}, country)
-    policy = _policy(customer_pack)
     given = facts is not None or zip_code is not None or state is not None
+    policy = _policy(customer_pack) if given else _installed(customer_pack)
     if not given and officer_cli.explain_known(what, case.now, policy, blocking=blocking):
         return
     officer_cli.say(case, policy, blocking=blocking)
@@ -237,9 +243,10 @@ def preflight(
     customer_pack: Packs = None,
 ) -> None:
     """Count how many calls each rule will skip, and when the others may next be placed. Nothing is written."""
-    policy = _policy(customer_pack)
+    stored = what != "-" and not Path(what).is_file()
+    policy = _installed(customer_pack) if stored else _policy(customer_pack)
     instant = None if at is None else at.replace(tzinfo=UTC)
-    if what != "-" and not Path(what).is_file():
+    if stored:
         officer_cli.preflight(what, instant, policy)
         return
     calls, refused = _cases(Path(what))

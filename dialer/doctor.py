@@ -54,7 +54,7 @@ def findings() -> Iterator[Check]:
     yield Check("settings", ok=True)
     yield _state_dir(settings.state_dir)
     yield _store(settings)
-    yield _rules()
+    yield _rules(settings)
     yield _stop_switch(settings.state_dir)
     yield _trunks(settings)
     yield from _asterisk(settings)
@@ -83,9 +83,9 @@ def _store(settings: Settings) -> Check:
     return Check(name, ok=True)
 
 
-def _rules() -> Check:
+def _rules(settings: Settings) -> Check:
     try:
-        policy = compliance.load_policy()
+        policy = compliance.load_policy(customer=settings.customer_packs)
     except compliance.PolicyError as error:
         return Check("rule packs and zone data", ok=False, advice=str(error))
     return Check(f"rule packs {policy.name_for('US')}, zone data {policy.tzdata}", ok=True)

@@ -69,12 +69,12 @@ class StandingHolds:
         return "; ".join(words for words in (self._watch.trouble, self._name()) if words)
 
     def campaign(self, settings: CampaignSettings) -> str:
-        """The clock first, then the engine's name, each reason of the law, and the disk."""
+        """The clock first, then each reason of the law, then the disk."""
         today = self._clock.now().astimezone(ZoneInfo(settings.zone)).date()
         found = holds(self._policy, settings.country, Purpose(settings.purpose), settings.national_dnc_file_date, today)
         room = "" if settings.recording is RecordingMode.OFF else self._room.trouble
-        clock = self._watch.trouble_for(settings.trunks)
-        return "; ".join([words for words in (clock, self._name(), *found, room) if words])
+        standing = (self._watch.trouble_for(settings.trunks), self._name(), *found, room)
+        return "; ".join([words for words in standing if words])
 
     def warning(self) -> str:
         return self._watch.warning

@@ -79,6 +79,7 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         live_trunks=frozenset(trunk.name for trunk in settings.trunks if trunk.live),
         name=settings.engine_name,
         redis=settings.redis_url,
+        customer_packs=settings.customer_packs,
         least_free_bytes=settings.recordings_least_free_mb * 1_000_000,
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )

@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     owned_numbers: tuple[E164, ...] = ()
     """Numbers that may be shown as caller ID, and on which calls come in."""
     allowed_countries: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ("US",)
+    customer_packs: tuple[Path, ...] = ()
+    """Files of own rules, which tighten, or loosen presumptions under a person's name."""
     recordings_least_free_mb: int = Field(default=500, ge=1)
     """Room that recordings must have before a recorded call is placed. A hundred talks write 200 MB a minute."""
 

@@ -41,6 +41,8 @@ from compliance.facts import (
     SuppressionKind,
     Voice,
 )
+from compliance.packs import parse_pack
+from compliance.policy import known_names
 from compliance.windows import WindowParams
 
 pytestmark = pytest.mark.unit
@@ -298,6 +300,55 @@ def test_an_allowed_call_is_inside_every_window_of_every_place(
         local = walltime.wall(instant, place.zone)
         assert 8 * 60 <= local.hour * 60 + local.minute < 21 * 60
     assert windows
+    for bound in windows:
+        params = bound.rule.params
+        assert isinstance(params, WindowParams)
+        for place in bound.places:
+            local = walltime.wall(instant, params.zone or place.zone)
+            minute = local.hour * 60 + local.minute
+            assert any(start <= minute < end for start, end in params.hours(local.date(), policy.holidays))
+
+
+HEAD = (
+    '[pack]\nid = "added"\ncountry = "US"\nversion = "1"\ntitle = "Added"\nreviewed_on = 2026-11-22\n'
+    '[[rule]]\nid = "ADDED"\n'
+)
+TAIL = (
+    'purpose = ["debt_third_party", "debt_first_party", "telemarketing"]\nseverity = "hard"\ncitation = "c"\n'
+    'confidence = "policy"\ntext = "t"\n'
+)
+ADDED = [
+    'kind = "window"\nhours = { all = "12:00-13:00" }',
+    'kind = "window"\nstates = ["MA"]\nhours = { weekday = "09:00-18:00", sat = "none", sun = "none" }',
+    'kind = "frequency"\nmax = 1\nwindow = ["calendar_days 3"]\ncount_by = ["person"]',
+    'kind = "frequency"\nmax = 2\nwindow = ["rolling_hours 90", "calendar_week"]',
+    'kind = "cool_off"\nmax = 1\nwindow = ["calendar_month"]\nresults = ["conversation"]',
+    'kind = "consent"\nany_of = ["written_marketing"]',
+    'kind = "suppression"\nsuppression = "legal_hold"',
+    'kind = "reserved_agent"\nmax = 1\nwindow = ["ever"]\nreserved_lifts = true',
+    'kind = "notice_wait"\ndays = 3',
+    'kind = "medium"',
+]
+
+
+@pytest.fixture(scope="module")
+def tightened(policy: compliance.Policy) -> list[compliance.Policy]:
+    """The shipped rules with one more, several times."""
+    known = known_names(policy.places, policy.holidays)
+    packs = [parse_pack(HEAD + rule + "\n" + TAIL, "added.toml", known, customer=True) for rule in ADDED]
+    return [compliance.Policy([*policy.packs, pack], policy.places, policy.holidays, policy.tzdata) for pack in packs]
+
+
+@SOME
+@given(facts=mixed_facts(), chosen=st.integers(0, len(ADDED) - 1))
+def test_adding_a_rule_never_turns_block_into_allow(
+    facts: CallFacts, chosen: int, policy: compliance.Policy, tightened: list[compliance.Policy]
+) -> None:
+    before, after = compliance.decide(facts, policy), compliance.decide(facts, tightened[chosen])
+    assert before.allowed or not after.allowed
+    assert {reason.rule for reason in before.reasons} <= {reason.rule for reason in after.reasons}
+    if before.retry_at is not None and after.retry_at is not None:
+        assert before.retry_at <= after.retry_at
 
 
 @SOME

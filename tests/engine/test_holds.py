@@ -233,7 +233,7 @@ def test_a_campaign_that_is_held_leaves_the_engine_ready_for_the_others(tmp_path
 
 
 def test_zone_data_that_is_too_old_refuses_the_start_and_why_says_so(tmp_path, monkeypatch):
-    def refuse(**_options):
+    def refuse(**_named):
         raise PolicyError("time-zone data 2025b is older than 2026f; upgrade the tzdata package")
 
     monkeypatch.setattr(compliance, "load_policy", refuse)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 import compliance
@@ -17,6 +18,8 @@ from accounts.importing.history import near_cap
 from accounts.journal import Contact
 from accounts.model import Refusal, RefusalCause, Reservation
 from accounts.records import AddressRecord
+from accounts.rule_record import record_rules
+from accounts.tables import events
 from compliance import facts as law
 from dialer.cli import app
 from domain.ids import AgentId
@@ -290,3 +293,18 @@ def test_the_report_of_who_is_near_a_cap_counts_our_own_calls_too(floor: Floor) 
     found = floor.store.read(near_cap, floor.now, frozenset({debt}))
     assert (found.debts, found.persons, found.talked) == ({5: 1}, {5: 1}, 1)
     assert floor.store.read(near_cap, floor.now + timedelta(days=9), frozenset({debt})).debts == {}
+
+
+def test_the_rules_an_engine_works_by_and_what_was_loosened_are_written_down(floor: Floor, tmp_path: Path) -> None:
+    pack = tmp_path / "ours.toml"
+    pack.write_text(
+        '[pack]\nid = "ours"\ncountry = "US"\nversion = "1"\ntitle = "Ours"\nreviewed_on = 2026-11-22\n\n[[loosen]]\n'
+        'rule = "US-FDC-10"\nmax = 8\napproved_by = "A. Counsel"\napproved_on = 2026-11-20\nreason = "reviewed"\n'
+    )
+    loosened = compliance.load_policy(customer=[pack])
+    floor.store.write(record_rules, loosened, "engine", NOON)
+    rows = floor.store.read(lambda tx: tx.execute(select(events.c.kind, events.c.data).order_by(events.c.id)).all())
+    assert sorted(row.kind for row in rows) == ["rule_loosened", "rules_in_force"]
+    (found,) = [row.data for row in rows if row.kind == "rule_loosened"]
+    assert (found["rule"], found["max"], found["digest"]) == ("US-FDC-10", 8, loosened.digest)
+    assert "Counsel" not in str(found)
