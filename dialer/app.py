@@ -43,6 +43,7 @@ from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
 from dialer.redis_state import RedisState
 from dialer.shared_state import MemoryState
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
@@ -92,6 +93,7 @@ class Parts:
         gateway: where agents' screens connect.
         name: the engine's, the same at each start and no other engine's.
         redis: address of what several engines share; empty for an engine by itself.
+        shifts: agents' planned hours.
     """
 
     state_dir: Path
@@ -106,6 +108,7 @@ class Parts:
     gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
     redis: str = ""
+    shifts: ShiftPlan = field(default_factory=ShiftPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
+            shifts=parts.shifts,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)

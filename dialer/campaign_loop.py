@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from itertools import cycle
 from typing import Final, Protocol
 
@@ -27,6 +28,7 @@ from agent_gateway.floor import Floor
 from dialer import floor_view
 from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
 from dialer.trunks import Trunk, take_first
@@ -128,6 +130,7 @@ class LoopTools:
     stop_switch: StopSwitch
     decide: Callable[[Facts], Ruling]
     engine: str
+    shifts: ShiftPlan
 
 
 class CampaignLoop:
@@ -353,6 +356,7 @@ class CampaignLoop:
             self.tally.windows(tools.clock.now()),
             capacity,
             tools.calls.health(),
+            partial(tools.shifts.of, at=tools.clock.now(), now=now),
         )
         full = self.pacer.complete(bare, held, tools.clock.now())
         others = tools.calls.beside(self.id) if full.settings.mode is Mode.PREDICTIVE else ()

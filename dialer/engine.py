@@ -40,6 +40,7 @@ from dialer.outcome import outcome_of
 from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Reconciliation
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from dialer.trunks import Trunk
@@ -159,6 +160,7 @@ class Engine:
         name: str = "engine",
         memory: PacingMemory | None = None,
         heard_at: Callable[[], float] | None = None,
+        shifts: ShiftPlan | None = None,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
@@ -189,7 +191,9 @@ class Engine:
         self._writes_failing = 0
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
-        self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name)
+        self._tools = LoopTools(
+            store, floor, self, self._trunks, clock, stop_switch, decide, name, shifts or ShiftPlan()
+        )
 
     # --- running ----------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from dialer.command_line import console, fail, opened_store
 from dialer.live_view import show
 from dialer.live_watch import LiveWatch
 from dialer.settings import Settings
+from dialer.shift_plan import ShiftPlan
 from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 from domain.ids import AgentId
@@ -70,6 +71,7 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         live_trunks=frozenset(trunk.name for trunk in settings.trunks if trunk.live),
         name=settings.engine_name,
         redis=settings.redis.url,
+        shifts=ShiftPlan({AgentId(one.name): shift for one in settings.agents if (shift := one.shift()) is not None}),
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )
     stop = asyncio.Event()

@@ -26,6 +26,7 @@ from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
 from dialer.engine import Engine, FinishedAttempt
 from dialer.pacing_memory import PacingMemory
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -65,6 +66,7 @@ class Setup:
         agents: how many are signed in and ready.
         accounts: how many are due.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
+        shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
     """
 
@@ -76,6 +78,7 @@ class Setup:
     decide: Callable[[Facts], Ruling] = lambda _facts: Allow()
     channels: int = 100
     calls_per_second: float = 50.0
+    shifts: ShiftPlan = field(default_factory=ShiftPlan)
     switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
     store: Callable[[Store], AsyncStore] = AsyncStore
 
@@ -208,6 +211,7 @@ class _Lives:
             name="test",
             memory=PacingMemory(setup.folder / "pacing"),
             heard_at=world.switch.heard_at,
+            shifts=setup.shifts,
         )
         if self.began:
             world.switch.new_connection()
