@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Worker processes of the tests: each may run its own pair of Asterisks.
 WORKERS ?= 2
+# Compiled once at set-up: after a crash of the engine nobody waits for the compiler.
+PACKAGES := domain accounts compliance pacing agent_gateway recordings reports dialer web
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -16,6 +18,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml deploy/need-python
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(PACKAGES) || true # libraries also ship files for other Pythons
 	@touch $@
 
 asterisk: $(VENV)/.ready ## install the private Asterisk (root or sudo, once, about a minute)
@@ -42,9 +45,16 @@ bench: asterisk ## measure, print tables with ratios, and write docs/reference/b
 	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks
 
+mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a test notice? Goes on where it stopped; about an hour
+	@nice $(BIN)/python -m benchmarks.mutation
+	@nice $(BIN)/python -m benchmarks.mutation --survivors --publish docs/reference/mutation.md
+
 chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 4 minutes
 	@deploy/need-servers --load
 	@$(BIN)/python -m benchmarks.chaos
+
+compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
+	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)
 
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
@@ -66,4 +76,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos quick full bench-pacing-days bench-pacing-harder help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate compose-test quick full bench-pacing-days bench-pacing-harder help asterisk demo check test test-long bench bench-pacing fmt lock

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from accounts.errors import StoreError, StoreFullError, StoreLockedError, StoreUnreachableError, WrongSchemaError
 
@@ -37,6 +37,23 @@ def make_engine(url: URL, *, writer: bool) -> Engine:
     # Parameters are people's names and numbers: they stay out of error texts.
     return create_engine(
         url, hide_parameters=True, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5}
+    )
+
+
+def make_lock_engine(url: URL) -> Engine:
+    """An engine for one connection of PostgreSQL that holds an advisory lock and does nothing else.
+
+    Both sides look whether the other one is there: a server that goes on believing in a machine that lost its power
+    would keep the lock for hours.
+    """
+    at_the_server = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+    here = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 5000}
+    return create_engine(
+        url,
+        hide_parameters=True,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"options": at_the_server, "connect_timeout": 5, **here},
     )
 
 
@@ -82,9 +99,14 @@ def insert_or_ignore(tx: Connection, table: Table, rows: Sequence[Mapping[str, A
     """Insert rows whose key is not there yet."""
     if not rows:
         return
+    # Only one of the two is needed, and each takes a while to import.
     if is_sqlite(tx):
+        from sqlalchemy.dialects import sqlite
+
         tx.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
     else:
+        from sqlalchemy.dialects import postgresql
+
         tx.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
 
 

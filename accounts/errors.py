@@ -24,7 +24,7 @@ class WrongSchemaError(StoreError):
 
 
 class SecondEngineError(StoreError):
-    """Another engine process works on the same SQLite file."""
+    """Another engine process works on the same SQLite file, or has the same name on PostgreSQL."""
 
 
 class NotFoundError(StoreError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Executable, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, Executable, and_, bindparam, exists, func, or_, select
 from sqlalchemy.engine import Row
 
 from accounts.campaigns import read_settings
@@ -25,6 +25,7 @@ from accounts.tables import (
     consents,
     contacts,
     debts,
+    emergencies,
     list_entries,
     numbers,
     owned_numbers,
@@ -69,9 +70,13 @@ _CONTEXT: Final = (
         campaigns.c.fence,
         debts.c.account,
         debts.c.kind.label("debt_kind"),
+        debts.c.client_id,
+        debts.c.loan_account,
         debts.c.status.label("debt_status"),
         clients.c.name.label("creditor"),
         persons.c.zone,
+        persons.c.last_purchase_at,
+        persons.c.last_inquiry_at,
         phones.c.use,
         numbers.c.e164,
         numbers.c.line_type,
@@ -86,6 +91,7 @@ _CONTEXT: Final = (
         exists().where(stated_locations.c.person_id == list_entries.c.person_id).label("has_stated"),
         exists().where(consents.c.person_id == list_entries.c.person_id).label("has_consents"),
         exists().where(preferences.c.person_id == list_entries.c.person_id).label("has_preferences"),
+        exists(select(emergencies.c.id)).label("has_emergencies"),
         or_(
             exists().where(contacts.c.person_id == list_entries.c.person_id),
             exists().where(contacts.c.number == numbers.c.e164),
@@ -115,6 +121,9 @@ _ATTEMPTS: Final = (
         attempts.c.campaign_id,
         attempts.c.mode,
         attempts.c.subject,
+        attempts.c.under_consent,
+        debts.c.client_id,
+        debts.c.loan_account,
         phones.c.use,
         clients.c.name.label("creditor"),
         attempt_outcomes.c.seq,
@@ -133,10 +142,14 @@ _ATTEMPTS: Final = (
     )
     .order_by(attempts.c.id, attempt_outcomes.c.seq)
 )
-_CONTACTS: Final = select(contacts).where(
-    or_(
-        and_(contacts.c.person_id == bindparam("person"), contacts.c.at >= bindparam("since")),
-        and_(contacts.c.number == bindparam("number"), contacts.c.at >= bindparam("since")),
+_CONTACTS: Final = (
+    select(contacts, debts.c.client_id, debts.c.loan_account)
+    .join_from(contacts, debts, contacts.c.debt_id == debts.c.id, isouter=True)
+    .where(
+        or_(
+            and_(contacts.c.person_id == bindparam("person"), contacts.c.at >= bindparam("since")),
+            and_(contacts.c.number == bindparam("number"), contacts.c.at >= bindparam("since")),
+        )
     )
 )
 _SUPPRESSIONS: Final = select(suppressions).where(
@@ -149,6 +162,10 @@ _SUPPRESSIONS: Final = select(suppressions).where(
 _ADDRESSES: Final = select(addresses).where(addresses.c.person_id == bindparam("person"))
 _STATED: Final = select(stated_locations).where(stated_locations.c.person_id == bindparam("person"))
 _CONSENTS: Final = select(consents).where(consents.c.person_id == bindparam("person"))
+_EMERGENCIES: Final = select(emergencies).where(
+    emergencies.c.country == bindparam("country"),
+    func.coalesce(emergencies.c.ended_at, emergencies.c.until) > bindparam("now"),
+)
 _PREFERENCES: Final = select(preferences).where(preferences.c.person_id == bindparam("person"))
 
 
@@ -187,16 +204,19 @@ def gather(
     *,
     agent_guaranteed: bool,
     without: AttemptId | None = None,
+    braked: bool = False,
 ) -> Gathered:
     """Read everything that counts for a call to this account's present phone.
 
     Args:
         without: an attempt that is not looked at, for it is the one that is being decided on.
+        braked: the campaign's abandonment budget is used up.
     """
     row, settings = about.row, about.settings
     purpose = law.Purpose(settings.purpose)
     since = EPOCH if purpose is law.Purpose.LOCATION_INFO else now - HISTORY  # once in a lifetime is counted there
     keys = {"person": row.person_id, "number": row.e164, "debt": row.debt_id, "since": since}
+    there = {"country": settings.country, "now": now}
     attempted, open_since = _attempts(tx, keys, without)
     facts = law.CallFacts(
         now=now,
@@ -217,6 +237,7 @@ def gather(
         creditor=row.creditor,
         person=str(row.person_id),
         debt=str(row.debt_id),
+        account=_account(row),
         debt_kind=law.DebtKind(row.debt_kind),
         addresses=tuple(
             law.Address(place.zip, place.state, place.city, place.country, place.tz)
@@ -236,7 +257,13 @@ def gather(
         registries=law.Registries(
             settings.national_dnc_file_date, law.Reassigned(row.rnd) if row.rnd else None, row.rnd_checked_at
         ),
+        relationship=law.Relationship(row.last_purchase_at, row.last_inquiry_at),
+        emergencies=tuple(
+            law.Emergency(found.state, found.starts_at, found.ended_at or found.until)
+            for found in _rows(tx, row.has_emergencies, _EMERGENCIES, there)
+        ),
         policy=_policy(settings),
+        abandonment_brake=braked,
     )
     return Gathered(facts, open_since)
 
@@ -277,16 +304,22 @@ def _attempt(row: AnyRow) -> law.HistoryEvent:
         result=result,
         person=str(row.person_id),
         debts=(str(row.debt_id),),
-        accounts=(str(row.debt_id),),
+        accounts=(_account(row),),
         number=row.number,
         creditor=row.creditor,
         party_role=_party(result),
         mode=law.Mode(row.mode),
         number_use=law.NumberUse(row.use),
         message_left=bool(row.message_left),
+        under_consent=row.under_consent,
         subject=row.subject,
         campaign=str(row.campaign_id),
     )
+
+
+def _account(row: AnyRow) -> str:
+    """The account a debt stands in: that of the loans serviced together, else the debt by itself."""
+    return str(row.debt_id) if row.loan_account is None else f"{row.client_id}/{row.loan_account}"
 
 
 def _contact(row: AnyRow, creditor: str) -> law.HistoryEvent:
@@ -297,7 +330,7 @@ def _contact(row: AnyRow, creditor: str) -> law.HistoryEvent:
         result=result,
         person=_text(row.person_id),
         debts=debts_,
-        accounts=debts_,
+        accounts=(_account(row),) if debts_ else (),
         number=row.number,
         creditor=creditor,
         party_role=_party(result),

@@ -7,8 +7,9 @@ that transaction is committed. An attempt without an outcome counts as made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -123,7 +124,10 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
     cause = _standing_in_the_way(about, request)
     if about is None or cause is not None:
         return Refusal(cause or RefusalCause.STALE_CLAIM, None)
-    gathered = fact_reader.gather(tx, about, request.now, request.mode, agent_guaranteed=request.agent is not None)
+    guaranteed = request.agent is not None
+    gathered = fact_reader.gather(
+        tx, about, request.now, request.mode, agent_guaranteed=guaranteed, braked=request.braked
+    )
     if gathered.open_since is not None and request.now - gathered.open_since < OPEN_AT_MOST:
         due = request.now + IN_CALL_RETRY
         move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
@@ -148,7 +152,7 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
         return RefusalCause.NOT_RUNNING
     if request.fence < row.fence:
         return RefusalCause.FENCED
-    if row.reserved_agent_only and request.agent is None:
+    if (row.reserved_agent_only or request.braked) and request.agent is None:
         return RefusalCause.RESERVED_AGENT_REQUIRED
     return None
 
@@ -174,6 +178,7 @@ def _insert_attempt(tx: Connection, about: Context, request: ReserveRequest, rul
             "agent_id": request.agent,
             "subject": about.settings.subject,
             "reserved_at": request.now,
+            "under_consent": ruling.under_consent,
         },
     )
     tx.execute(_INSERT_OPEN, {"attempt_id": request.attempt, "engine": held.engine})
@@ -469,15 +474,27 @@ def still_open(tx: Connection, engine: str) -> Sequence[AttemptId]:
     return [AttemptId(attempt) for attempt in found.scalars()]
 
 
-def sweep_unknown(
-    tx: Connection, engine: str, now: datetime, alive: frozenset[AttemptId] = frozenset()
+def sweep(
+    tx: Connection,
+    engine: str,
+    now: datetime,
+    alive: Collection[AttemptId] = (),
+    told: Mapping[AttemptId, Ending] = MappingProxyType({}),
 ) -> Sequence[AttemptId]:
-    """Close the attempts that an earlier run of this engine left without an end, as `unknown`.
+    """Close the attempts that an earlier run of this engine left without an end.
 
     Args:
         alive: attempts the switch still has; they are adopted, not closed.
+        told: how some of them ended, by what the switch wrote down.
+
+    Returns:
+        Those that are closed as `unknown`.
     """
-    lost = [attempt for attempt in still_open(tx, engine) if attempt not in alive]
-    for attempt in lost:
-        record_outcome(tx, attempt, Ending(Outcome.UNKNOWN), now)
-    return lost
+    closed = {
+        attempt: told.get(attempt) or Ending(Outcome.UNKNOWN)
+        for attempt in still_open(tx, engine)
+        if attempt not in alive
+    }
+    for attempt, ending in closed.items():
+        record_outcome(tx, attempt, ending, now)
+    return [attempt for attempt, ending in closed.items() if ending.outcome is Outcome.UNKNOWN]

@@ -121,7 +121,7 @@ class CampaignSettings:
         ratio: lines per ready agent in power mode.
         target_abandonment: share of live answers that predictive may abandon.
         release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
-        connect_within_s: from verdict to treatment.
+        connect_within_s: from the end of the greeting (from the answer without detection) to the treatment.
         max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
@@ -222,6 +222,7 @@ class ReserveRequest:
         attempt: a fresh id from `domain.ids.new_attempt_id`, also the id of the decision; never used twice.
         agent: the agent held for this call, if one is.
         fence: the engine's lease number on the campaign (0 where leases are not used).
+        braked: the campaign's abandonment budget is used up: only with an agent.
     """
 
     attempt: AttemptId
@@ -232,6 +233,7 @@ class ReserveRequest:
     now: datetime
     agent: AgentId | None = None
     fence: int = 0
+    braked: bool = False
 
 
 class Ruling(Protocol):
@@ -245,6 +247,8 @@ class Ruling(Protocol):
     def reasons(self) -> Sequence[Reason]: ...
     @property
     def counted(self) -> bool: ...
+    @property
+    def under_consent(self) -> bool: ...
     @property
     def flags(self) -> Sequence[str]: ...
     @property

@@ -56,6 +56,8 @@ class AccountRecord:
         reference: the client's reference for the person; None: first phone and last name stand for it.
         phones: in the order in which they are to be tried.
         zone: IANA zone of the person, for parts of the day only.
+        loan_account: number under which student loans are serviced together; they are then one debt to the law.
+        last_purchase_at, last_inquiry_at: of the person, with the client; the latest that any account says holds.
     """
 
     account: str
@@ -69,6 +71,9 @@ class AccountRecord:
     status: DebtStatus = DebtStatus.OPEN
     priority: int = 0
     zone: str | None = None
+    loan_account: str | None = None
+    last_purchase_at: datetime | None = None
+    last_inquiry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,10 @@ def _persons(tx: Connection, batch: _Batch, records: Sequence[AccountRecord], ke
     for record, key in zip(records, keys, strict=True):
         if key not in batch.persons:
             row = {"client_id": batch.client, "key": key, "reference": record.reference, "name": record.name}
-            first.setdefault(key, {**row, "zone": record.zone, "told_by": record.account, "created_at": batch.now})
+            known = dict.fromkeys(_RELATIONSHIP)
+            first.setdefault(
+                key, {**row, "zone": record.zone, "told_by": record.account, "created_at": batch.now, **known}
+            )
     if first:
         made = tx.execute(insert(persons).returning(persons.c.id, persons.c.key), list(first.values()))
         for person, key in made:
@@ -184,6 +192,16 @@ def _persons(tx: Connection, batch: _Batch, records: Sequence[AccountRecord], ke
         if batch.takes_word_of(record, key):
             told = {"name": record.name, "zone": record.zone or batch.persons[key]["zone"]}
             _update_where_other(tx, batch, index, persons, batch.persons[key], told)
+        row = batch.persons[key]
+        later = {
+            name: said
+            for name in _RELATIONSHIP
+            if (said := getattr(record, name)) is not None and (row[name] is None or row[name] < said)
+        }
+        _update_where_other(tx, batch, index, persons, row, later)
+
+
+_RELATIONSHIP: Final = ("last_purchase_at", "last_inquiry_at")
 
 
 def _phones(tx: Connection, batch: _Batch, records: Sequence[AccountRecord], of: Sequence[int]) -> None:
@@ -266,9 +284,13 @@ def _debts(tx: Connection, batch: _Batch, records: Sequence[AccountRecord], of: 
             "status": record.status.value,
             "priority": record.priority,
         }
+        loan = {"loan_account": record.loan_account}
         row = known.get(record.account)
+        if row is not None and record.loan_account is not None:
+            told |= loan
         if row is None:
-            fresh.append({"client_id": batch.client, "account": record.account, "updated_at": batch.now, **told})
+            first = {"client_id": batch.client, "account": record.account, "updated_at": batch.now}
+            fresh.append({**first, **told, **loan})
         elif _update_where_other(tx, batch, index, debts, row, told):
             tx.execute(update(debts).where(debts.c.id == row["id"]).values(updated_at=batch.now))
             _follow_person(tx, batch, row["id"], person)

@@ -7,7 +7,6 @@ it raises, nothing of it stays.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -20,14 +19,15 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from accounts import dialect, schema
-from accounts.errors import SecondEngineError, StoreUnreachableError
+from accounts import dialect, locks, schema
+from accounts.errors import SecondEngineError, StoreError, StoreUnreachableError
 from accounts.tables import PARTITIONED
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_ENGINE_LOCK_PATIENCE_S: Final = 2.0
+"""A server may need a moment to notice that the engine that had the name was killed."""
 Job = Callable[[Connection], object]
-PRIVATE_FILE: Final = 0o600
 _TRIES: Final = 4
 """An operation that met another one head-on was undone as a whole and is run again."""
 
@@ -39,7 +39,7 @@ class Store:
         self.url = url
         self._writer = writer
         self._reader = reader
-        self._lock_file: int | None = None
+        self._engine_lock: locks.ProcessLock | None = None
         # Threads of this process wait for each other here; SQLite's own waiting is a poll, kept for other processes.
         self._turn = Lock() if url.get_backend_name() == "sqlite" else nullcontext()
 
@@ -75,32 +75,61 @@ class Store:
         """Run an operation that only reads, on one snapshot, without waiting for writers."""
         return _run(self._reader, operation, *args, **kwargs)
 
-    def lock_engine(self) -> None:
-        """Claim the SQLite file for this engine process until `close`. PostgreSQL serves several engines.
+    def lock_engine(self, name: str = "engine") -> None:
+        """Claim the store for this engine process until `close`: a SQLite file whole, on PostgreSQL the engine's name.
 
         Raises:
             SecondEngineError: another process has it.
+            StoreUnreachableError: no answer.
         """
-        if self.url.get_backend_name() != "sqlite" or self._lock_file is not None:
+        if self._engine_lock is not None:
             return
-        path = Path(f"{self.url.database}.engine-lock")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        lock = locks.take(self.url, self._lock_name(name), patience_s=_ENGINE_LOCK_PATIENCE_S)
+        if lock is None:
+            raise SecondEngineError(self._second_engine(name))
+        self._engine_lock = lock
+
+    def keep_engine_lock(self, name: str = "engine") -> str:
+        """Look whether `lock_engine` still holds, and take it again if it was lost; empty, or why it is not held.
+
+        A lock on PostgreSQL is lost with its connection, and another process may have taken it since. Blocks as long as
+        the server takes to answer. Not for several threads at a time.
+        """
+        if self._engine_lock is not None and self._engine_lock.still_held():
+            return ""
+        if self._engine_lock is not None:
+            self._engine_lock.release()
+            self._engine_lock = None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise SecondEngineError(
-                "another engine already runs on this account store; stop it first (PostgreSQL serves several engines)"
-            ) from error
-        self._lock_file = handle
+            self._engine_lock = locks.take(self.url, self._lock_name(name))
+        except StoreError as error:
+            return str(error)
+        return "" if self._engine_lock is not None else self._second_engine(name)
+
+    def lock(self, name: str, *, shared: bool = False, patience_s: float = 0.0) -> locks.ProcessLock | None:
+        """A lock of this store that ends with the process; see `accounts.locks.take`."""
+        return locks.take(self.url, name, shared=shared, patience_s=patience_s)
 
     def close(self) -> None:
         """Close every connection and give up the engine lock."""
         self._reader.dispose()
         self._writer.dispose()
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+        if self._engine_lock is not None:
+            self._engine_lock.release()
+            self._engine_lock = None
+
+    def _lock_name(self, engine: str) -> str:
+        return "engine" if self.url.get_backend_name() == "sqlite" else f"engine-{engine}"
+
+    def _second_engine(self, name: str) -> str:
+        if self.url.get_backend_name() == "sqlite":
+            return (
+                "another engine already runs on this account store; stop it first (PostgreSQL serves several engines)"
+            )
+        return (
+            f"an engine of the name {name!r} already runs on this account store; stop it, or give this one a name of "
+            "its own: engine_name in fairdial.toml"
+        )
 
 
 def _run(engine: Engine, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -171,7 +200,7 @@ def _address(url: str | Path) -> URL:
 def _make_private_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, locks.PRIVATE_FILE))
     except OSError as error:
         raise StoreUnreachableError(
             "the account store's file cannot be made or opened; check its folder and its owner"

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -68,6 +69,8 @@ persons: Final = Table(
     Column("name", String(300), nullable=False),
     Column("zone", String(64)),  # IANA; only for parts of the day, never for the law
     Column("told_by", String(200)),  # the account whose record decides about name and order of phones
+    Column("last_purchase_at", Instant),  # with the client; for solicitation alone
+    Column("last_inquiry_at", Instant),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("client_id", "key"),
 )
@@ -85,6 +88,7 @@ debts: Final = Table(
     Column("status", String(10), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("loan_account", String(200)),  # student loans serviced under one account number are one debt
     UniqueConstraint("client_id", "account"),
 )
 
@@ -178,6 +182,21 @@ preferences: Final = Table(
     Column("start", Integer, nullable=False),  # minutes after midnight at the person's place
     Column("end", Integer, nullable=False),
     Column("medium", String(10)),
+)
+
+emergencies: Final = Table(
+    "emergencies",
+    metadata,
+    _row_id(),
+    Column("country", String(2), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("proof", String(300), nullable=False),
+    Column("declared_by", String(100), nullable=False),
+    Column("declared_at", Instant, nullable=False),
+    Column("ended_by", String(100)),
+    Column("ended_at", Instant),
 )
 
 owned_numbers: Final = Table(
@@ -297,6 +316,7 @@ attempts: Final = Table(
     Column("agent_id", String(64)),
     Column("subject", String(60)),
     Column("reserved_at", Instant, nullable=False),
+    Column("under_consent", Boolean, nullable=False, server_default=false()),  # it relied on a direct consent
     Index("ix_attempts_person", "person_id", "reserved_at"),
     Index("ix_attempts_number", "number", "reserved_at"),
     Index("ix_attempts_campaign", "campaign_id", "reserved_at"),

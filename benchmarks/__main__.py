@@ -37,6 +37,8 @@ BENCHMARKS: Final = {
     "codec": Benchmark("Events read from AMI", ("benchmarks.ami_codec",)),
     "gate": Benchmark("Decisions of the gate", ("benchmarks.gate",)),
     "store": Benchmark("What a call costs at the account store", ("benchmarks.claim_reserve",)),
+    "restart": Benchmark("From the start of an engine to its first call", ("benchmarks.restart",)),
+    "memory": Benchmark("What an engine holds in memory", ("benchmarks.memory",)),
     "knee": Benchmark("Answered calls a second", ("benchmarks.load", "knee")),
     "floor": Benchmark("A floor of sixty agents", ("benchmarks.load", "floor")),
 }

@@ -72,7 +72,12 @@ _US_STATES: Final = frozenset(
     "PA RI SC SD TN TX UT VT VA WA WV WI WY PR VI GU MP AS AA AE AP FM MH PW".split()
 )
 _CA_PROVINCES: Final = frozenset("AB BC MB NB NL NS NT NU ON PE QC SK YT".split())  # noqa: SIM905
-_STATES: Final = {"US": _US_STATES, "CA": _CA_PROVINCES}
+_AU_STATES: Final = frozenset("ACT NSW NT QLD SA TAS VIC WA".split())  # noqa: SIM905
+_BR_STATES: Final = frozenset(
+    "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO".split()  # noqa: SIM905
+)
+_STATES: Final = {"US": _US_STATES, "CA": _CA_PROVINCES, "AU": _AU_STATES, "BR": _BR_STATES}
+_SHAPES: Final = {"US": _US_ZIP, "CA": _CA_POSTCODE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +260,14 @@ def _address(value: object, path: str) -> Address:
 
 def _postcode(fields: _Fields, country: str) -> str | None:
     code = fields.take("zip", _optional(_text), None)
-    shape = {"US": _US_ZIP, "CA": _CA_POSTCODE}.get(country)
-    if code is not None and shape is not None and shape.fullmatch(code) is None:
+    if not _fits(code, country):
         raise fields.error("zip", f"not a postal code of {country}")
     return code
+
+
+def _fits(code: str | None, country: str) -> bool:
+    """Whether the postal code has the country's shape, where that is known here."""
+    return code is None or country not in _SHAPES or _SHAPES[country].fullmatch(code) is not None
 
 
 def _state(fields: _Fields, country: str) -> str | None:
@@ -268,16 +277,29 @@ def _state(fields: _Fields, country: str) -> str | None:
     return state
 
 
-def _stated(value: object, path: str) -> StatedLocation:
-    fields = _Fields(value, path)
-    stated = StatedLocation(
-        zip=_postcode(fields, "US"),
-        state=_state(fields, "US"),
-        tz=fields.take("tz", _optional(_zone), None),
-        until=fields.take("until", _optional(_instant), None),
-    )
-    fields.finish()
-    return stated
+def _stated(campaign: str) -> Callable[[object, str], StatedLocation]:
+    """A stated place has no country: it lies in the campaign's, else in the United States or Canada, as it fits."""
+
+    def read(value: object, path: str) -> StatedLocation:
+        fields = _Fields(value, path)
+        code, state = fields.take("zip", _optional(_text), None), fields.take("state", _optional(_text), None)
+        fitting = (
+            country
+            for country in (campaign, "US", "CA")
+            if _fits(code, country) and (state is None or state in _STATES.get(country, {state}))
+        )
+        country = next(fitting, campaign)
+        stated = StatedLocation(
+            zip=_postcode(fields, country),
+            state=_state(fields, country),
+            tz=fields.take("tz", _optional(_zone), None),
+            until=fields.take("until", _optional(_instant), None),
+            country=country,
+        )
+        fields.finish()
+        return stated
+
+    return read
 
 
 def _consent(value: object, path: str) -> Consent:
@@ -357,15 +379,22 @@ def _relationship(value: object, path: str) -> Relationship:
     return relationship
 
 
-def _emergency(value: object, path: str) -> Emergency:
-    fields = _Fields(value, path)
-    emergency = Emergency(
-        state=fields.need("state", _text),
-        starts_at=fields.take("from", _optional(_instant), None),
-        until=fields.take("until", _optional(_instant), None),
-    )
-    fields.finish()
-    return emergency
+def _emergency(campaign: str) -> Callable[[object, str], Emergency]:
+    """An emergency in a state nobody knows would never be met: it is refused."""
+
+    def read(value: object, path: str) -> Emergency:
+        fields = _Fields(value, path)
+        emergency = Emergency(
+            state=fields.need("state", _text),
+            starts_at=fields.take("from", _optional(_instant), None),
+            until=fields.take("until", _optional(_instant), None),
+        )
+        if campaign in _STATES and not any(emergency.state in states for states in _STATES.values()):
+            raise fields.error("state", f"not a state or province of {campaign}")
+        fields.finish()
+        return emergency
+
+    return read
 
 
 def _policy(value: object, path: str) -> CampaignPolicy:
@@ -450,6 +479,7 @@ def facts_of(value: object) -> CallFacts:
         fields.has(key)
     number = fields.need("number", _number)
     debt = fields.take("debt", _optional(_text), None)
+    campaign = fields.take("campaign_country", _country, "US")
     call = _Call(
         number=number,
         person=fields.take("person", _optional(_text), None),
@@ -466,7 +496,7 @@ def facts_of(value: object) -> CallFacts:
         mode=fields.take("mode", _enum(Mode), Mode.PREDICTIVE),
         voice=fields.take("voice", _enum(Voice), Voice.LIVE),
         agent_guaranteed=fields.take("agent_guaranteed", _optional(_flag), None),
-        campaign_country=fields.take("campaign_country", _country, "US"),
+        campaign_country=campaign,
         campaign=fields.take("campaign", _optional(_text), None),
         subject=fields.take("subject", _optional(_text), None),
         creditor=call.creditor,
@@ -476,14 +506,14 @@ def facts_of(value: object) -> CallFacts:
         debt_kind=fields.take("debt_kind", _enum(DebtKind), DebtKind.OTHER),
         party_role=call.party_role,
         addresses=fields.take("addresses", _list(_address), ()),
-        stated_locations=fields.take("stated_locations", _list(_stated), ()),
+        stated_locations=fields.take("stated_locations", _list(_stated(campaign)), ()),
         history=fields.take("history", _list(_event(call)), ()),
         consents=fields.take("consents", _list(_consent), ()),
         suppressions=fields.take("suppressions", _list(_suppression), ()),
         preferences=fields.take("preferences", _list(_preference), ()),
         registries=fields.take("registries", _registries, Registries()),
         relationship=fields.take("relationship", _relationship, Relationship()),
-        emergencies=fields.take("emergencies", _list(_emergency), ()),
+        emergencies=fields.take("emergencies", _list(_emergency(campaign)), ()),
         policy=fields.take("policy", _policy, CampaignPolicy()),
     )
     fields.finish()

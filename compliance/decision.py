@@ -51,6 +51,8 @@ class Decision:
     policy: str
     policy_hash: str
     tzdata: str
+    under_consent: bool = False
+    """It relies on a direct consent to calls above the limits."""
 
     @property
     def allowed(self) -> bool:

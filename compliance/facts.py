@@ -193,6 +193,7 @@ class StatedLocation:
     state: str | None = None
     tz: str | None = None
     until: datetime | None = None
+    country: str = "US"
 
 
 @dataclass(frozen=True, slots=True)

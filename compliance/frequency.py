@@ -108,7 +108,11 @@ _UNANSWERED: Final = frozenset({Result.NO_ANSWER, Result.CANCELLED, Result.MAILB
 
 _MATCH: Final[Mapping[Key, Callable[[HistoryEvent, CallFacts], bool]]] = {
     Key.PERSON: same_person,
-    Key.HOUSEHOLD: lambda event, facts: same_person(event, facts) or event.party_role is PartyRole.SPOUSE,
+    Key.HOUSEHOLD: lambda event, facts: (
+        same_person(event, facts)
+        or event.party_role is PartyRole.SPOUSE
+        or (facts.party_role is PartyRole.SPOUSE and event.party_role is PartyRole.CONSUMER)
+    ),
     Key.DEBT: same_debt,
     Key.ACCOUNT: lambda event, facts: facts.account is None or not event.accounts or facts.account in event.accounts,
     Key.NUMBER: lambda event, facts: event.number is None or event.number == facts.number.e164,
@@ -213,15 +217,23 @@ def in_span(at: datetime, span: Span, zone: str, moment: Moment) -> bool:
             return True
         case SpanKind.ROLLING_HOURS:
             return moment.instant < at + timedelta(hours=span.n)
-        case SpanKind.CALENDAR_DAYS:
-            elapsed = moment.instant - at
-            if elapsed >= timedelta(days=span.n, hours=3):  # whatever the clock did meanwhile
-                return False
-            if elapsed < timedelta(days=span.n - 1, hours=-3):
-                return True
-            return moment.wall(zone).date() < _first_free_day(walltime.wall(at, zone).date(), span)
         case _:
-            return moment.wall(zone).date() < _first_free_day(walltime.wall(at, zone).date(), span)
+            first = _first_day(moment.wall(zone).date(), span)
+            return at >= walltime.beginning(first, zone)
+
+
+def _first_day(today: date, span: Span) -> date:
+    """The earliest local date whose events count today."""
+    match span.kind:
+        case SpanKind.CALENDAR_DAYS:
+            return today - timedelta(days=span.n - 1)
+        case SpanKind.CALENDAR_WEEK:
+            since_monday, since_sunday = today.weekday(), (today.weekday() + 1) % 7
+            return today - timedelta(days=max(since_monday, since_sunday))
+        case SpanKind.CALENDAR_MONTH:
+            return today.replace(day=1)
+        case _:
+            raise AssertionError(span.kind)
 
 
 def _first_free_day(day: date, span: Span) -> date:
@@ -309,8 +321,8 @@ def check_daily_cap(rule: Rule, _places: tuple[Location, ...], moment: Moment) -
     cap = facts.policy.daily_cap_debt if per_debt else facts.policy.daily_cap_person
     events = moment.tallies.get(id(params))
     if events is None:
-        mine = [e for e in moment.calls() if same_person(e, facts)]
-        events = moment.tallies[id(params)] = [e.at for e in mine if not per_debt or same_debt(e, facts)]
+        mine = same_debt if per_debt else same_person
+        events = moment.tallies[id(params)] = [event.at for event in moment.calls() if mine(event, facts)]
     if len(events) < cap or moment.agreed_call_back():
         return ()
     today = Span(SpanKind.CALENDAR_DAYS, 1)

@@ -23,7 +23,9 @@ from compliance.facts import (
     HistoryEvent,
     PartyRole,
     Purpose,
+    Result,
 )
+from compliance.frequency import FrequencyParams, counts
 from compliance.moment import Block, Bound, Ground, Moment, Tallies
 from compliance.policy import Policy
 from compliance.reserved import message_blocks
@@ -31,6 +33,8 @@ from compliance.rules import Kind
 from domain.reasons import Reason, ReasonCode
 
 _HORIZON: Final = timedelta(days=400)
+"""How long the search goes on when only hours come and go: the places then have no common hour."""
+_LONG: Final = timedelta(days=30)
 _MOST_LEAPS: Final = 5000
 _DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
 
@@ -53,6 +57,7 @@ def decide(facts: CallFacts, policy: Policy) -> Decision:
         policy=policy.name_for(facts.campaign_country),
         policy_hash=policy.digest,
         tzdata=policy.tzdata,
+        under_consent=moment.direct_consent(),
     )
 
 
@@ -100,13 +105,17 @@ def _retry_at(moment: Moment, policy: Policy, blocks: list[Block]) -> datetime |
     facts = moment.facts
     now = facts.now.astimezone(UTC)
     turns = sorted(set(_turning_points(facts, policy)))
-    instant = now
+    instant = quiet = now
     for _ in range(_MOST_LEAPS):
         turn = next((point for point in turns if point > instant), None)
         ends = [block.until for block in blocks]
         latest = None if None in ends else max(end for end in ends if end is not None)
         following = min((point for point in (latest, turn) if point is not None), default=None)
-        if following is None or following - now > _HORIZON:
+        if following is None:
+            return None
+        if following == turn or following - instant > _LONG:
+            quiet = following
+        if following - quiet > _HORIZON:
             return None
         instant = max(following.astimezone(UTC), instant + timedelta(microseconds=1))
         blocks = _blocks(moment.at(instant, _ground(facts, instant, policy)))
@@ -143,9 +152,25 @@ def _zones(facts: CallFacts, policy: Policy) -> tuple[str, ...]:
 def _counted(moment: Moment) -> bool:
     """Whether this call would count toward a frequency rule that applies to it."""
     facts = moment.facts
-    if facts.party_role is PartyRole.ATTORNEY or moment.direct_consent():
-        return False
-    return moment.ground.counting
+    attorney, consented = facts.party_role is PartyRole.ATTORNEY, moment.direct_consent()
+    if not attorney and not consented:
+        return moment.ground.counting
+    this = HistoryEvent(
+        facts.now,
+        Result.CONVERSATION,
+        facts.person,
+        number=facts.number.e164,
+        party_role=facts.party_role,
+        voice=facts.voice,
+        number_use=facts.number.use,
+        under_consent=consented,
+    )
+    return any(
+        bound.rule.kind is Kind.FREQUENCY
+        and isinstance(bound.rule.params, FrequencyParams)
+        and counts(this, bound.rule.params, facts)
+        for bound in moment.ground.rules
+    )
 
 
 def _flags(moment: Moment, blocks: list[Block]) -> Iterator[Flag]:

@@ -7,7 +7,7 @@ them are likely; only a fixed line whose exchange agrees with an address narrows
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -168,7 +168,7 @@ def locate(
     """Every place the facts put the party in, without repetition, in a fixed order."""
     known = [location for address in addresses for location in _of_address(places, address, Basis.ADDRESS)]
     for statement in stated:
-        address = Address(zip=statement.zip, state=statement.state, tz=statement.tz)
+        address = Address(zip=statement.zip, state=statement.state, country=statement.country, tz=statement.tz)
         known.extend(_of_address(places, address, Basis.STATED))
     postal = {places.canonical(location.zone) for location in known if location.basis is Basis.ADDRESS}
     known.extend(_of_number(places, number, place, postal))
@@ -213,6 +213,8 @@ _CANADIAN_LETTER: Final = {
 
 
 def _of_address(places: Places, address: Address, basis: Basis) -> Iterable[Location]:
+    if address.country in US_TERRITORIES:
+        address = replace(address, country="US", state=address.country)
     found = _zip(places, address.zip, address.country) if address.zip else None
     named = found.state if found is not None else None
     source = _source(address, basis)

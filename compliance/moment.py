@@ -146,11 +146,14 @@ class Moment:
             self._shared.calls = sorted(placed, key=attrgetter("at"))
         return self._shared.calls
 
-    def consented(self, kinds: frozenset[ConsentKind], given_to: GivenTo | None = None) -> bool:
-        """Whether a consent of one of the kinds is in force for this number and debt."""
+    def consented(
+        self, kinds: frozenset[ConsentKind], given_to: GivenTo | None = None, *, after: datetime | None = None
+    ) -> bool:
+        """Whether a consent of one of the kinds, given later than `after`, is in force for this number and debt."""
         return any(
             consent.kind in kinds
             and (given_to is None or consent.given_to is given_to)
+            and (after is None or consent.given_at > after)
             and consent_in_force(consent, self.facts, self.instant)
             for consent in self.facts.consents
         )

@@ -299,6 +299,7 @@ def _consent(reader: Reader, _known: Known) -> suppression.ConsentParams:
         given_to=reader.one("given_to", GivenTo) if reader.has("given_to") else None,
         relationship_lifts=reader.flag("relationship_lifts", default=False),
         ported_days=reader.whole("ported_days") if reader.has("ported_days") else None,
+        revoked_by=reader.many("revoked_by", ConsentKind),
     )
     if not params.any_of:
         raise reader.error("any_of", "missing; a list of kinds of consent is expected")

@@ -234,6 +234,7 @@ def load_policy(
     *,
     customer: Iterable[Path] = (),
     minimum_tzdata: str = MINIMUM_TZDATA,
+    keep_in: Path | None = None,
 ) -> Policy:
     """Load the packs that ship with the project, or those of another directory, and a customer's own.
 
@@ -241,13 +242,14 @@ def load_policy(
         directory: of the packs; None: those that ship.
         customer: files of rules that tighten.
         minimum_tzdata: refuse zone data older than this release of the IANA database.
+        keep_in: folder in which tables that are slow to make are kept for the next start; None: nowhere.
 
     Raises:
         PolicyError: a pack is wrong (file and line), or the zone data is missing or too old.
     """
     walltime.use_packaged_tzdata()
     version = _tzdata_version(minimum_tzdata)
-    places, holidays = load_places(), load_holidays()
+    places, holidays = load_places(keep_in), load_holidays()
     known = known_names(places, holidays)
     if directory is None:
         folder = resources.files("compliance.policies")

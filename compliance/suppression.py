@@ -190,8 +190,8 @@ def check_workplace(rule: Rule, places: tuple[Location, ...], moment: Moment) ->
     """Blocks calls at work after any "not at work", and repeated ones while nothing is known."""
     params, facts = rule.params, moment.facts
     assert isinstance(params, WorkplaceParams)  # noqa: S101  # the loader pairs kinds and parameters
-    if facts.number.use is not NumberUse.WORK:
-        return ()
+    if facts.number.use is not NumberUse.WORK or facts.party_role is PartyRole.ATTORNEY:
+        return ()  # the attorney's own office is not where the consumer works
     if any(p.kind is PreferenceKind.NO_WORKPLACE for p in facts.preferences):
         return (Block(ReasonCode.WORKPLACE, rule, "the person must not be called at work", None),)
     states = {location.state for location in moment.ground.locations}
@@ -213,19 +213,25 @@ class ConsentParams:
         given_to: to whom; None: to the caller or the creditor.
         relationship_lifts: an established business relationship stands in for it.
         ported_days: days after a number was ported to wireless during which it may be treated as a landline.
+        revoked_by: kinds of consent whose revocation, for whatever matter, also ends what was given before it; the
+            rule then says nothing where none was revoked.
     """
 
     any_of: frozenset[ConsentKind]
     given_to: GivenTo | None = None
     relationship_lifts: bool = False
     ported_days: int | None = None
+    revoked_by: frozenset[ConsentKind] = frozenset()
 
 
 def check_consent(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:
     """Blocks a call for which the technology used needs a consent that is not in force."""
     params, facts = rule.params, moment.facts
     assert isinstance(params, ConsentParams)  # noqa: S101  # the loader pairs kinds and parameters
-    if moment.consented(params.any_of, params.given_to):
+    revoked = _last_revocation(params, moment) if params.revoked_by else None
+    if params.revoked_by and revoked is None:
+        return ()
+    if moment.consented(params.any_of, params.given_to, after=revoked):
         return ()
     if params.relationship_lifts and moment.relationship():
         return ()
@@ -235,4 +241,15 @@ def check_consent(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> 
         if min(ages) >= 0 and max(ages) <= params.ported_days:
             return ()
     wanted = " or ".join(sorted(kind.replace("_", " ") for kind in params.any_of))
-    return (Block(ReasonCode.CONSENT, rule, f"no consent in force of the kind: {wanted}", None),)
+    since = f" given since the revocation of {revoked:%Y-%m-%d}" if revoked is not None else ""
+    return (Block(ReasonCode.CONSENT, rule, f"no consent in force of the kind: {wanted}{since}", None),)
+
+
+def _last_revocation(params: ConsentParams, moment: Moment) -> datetime | None:
+    """The last revocation for this number, whatever it was about."""
+    revoked = (
+        consent.revoked_at
+        for consent in moment.facts.consents
+        if consent.kind in params.revoked_by and consent.number in {None, moment.facts.number.e164}
+    )
+    return max((at for at in revoked if at is not None and at <= moment.instant), default=None)

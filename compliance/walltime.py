@@ -6,7 +6,7 @@ Everything is exact across changes of the clock. The zone data comes from the `t
 from __future__ import annotations
 
 import zoneinfo
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -66,6 +66,12 @@ def until_wall(instant: datetime, zone_name: str, target: datetime) -> datetime:
 def midnight(day: date) -> datetime:
     """The first wall time of a local day, naive."""
     return datetime(day.year, day.month, day.day)  # noqa: DTZ001  # a reading of a wall clock has no zone
+
+
+@lru_cache(maxsize=4096)
+def beginning(day: date, zone_name: str) -> datetime:
+    """The instant at which a local day begins; where the clock skips midnight, the instant of the change."""
+    return midnight(day).replace(tzinfo=zone(zone_name)).astimezone(UTC)
 
 
 def add_months(day: date, months: int) -> date:

@@ -32,7 +32,7 @@ class WindowParams:
         week: hours of Monday to Sunday.
         holidays: name of a list of days; None where holidays are ordinary days.
         holiday_hours: hours on those days.
-        eve_hours: hours on the day before one of those days; None: as the weekday.
+        eve_hours: hours on the day before one of those days, where that day is open at all; None: as the weekday.
         lifted_by: consents that lift the rule, when given to `lifted_given_to` (None: to anybody).
         relationship_lifts: an established business relationship lifts it.
         zone: the zone the rule itself names; None: that of each place.
@@ -52,7 +52,8 @@ class WindowParams:
         if self.holidays is not None:
             if holidays.is_holiday(self.holidays, day):
                 return self.holiday_hours
-            if self.eve_hours is not None and holidays.is_holiday(self.holidays, day + walltime.DAY):
+            eve = self.eve_hours is not None and holidays.is_holiday(self.holidays, day + walltime.DAY)
+            if eve and self.eve_hours is not None and self.week[day.weekday()]:
                 return self.eve_hours
         return self.week[day.weekday()]
 

@@ -25,21 +25,20 @@ class AgentDirectory:
     def __init__(self, state_dir: Path, store: AsyncStore | None = None) -> None:
         self._path = state_dir / NAME
         self._store = store
-        self._hashes = _read(self._path)
 
     def enrol(self, agent: AgentId) -> str:
         """Give an agent a new secret and return it; it is not kept in clear, and the former one stops working."""
         secret = new_secret()
-        self._hashes[agent] = hash_secret(secret)
+        hashes = _read(self._path) | {agent: hash_secret(secret)}
         part = self._path.with_suffix(".part")
         part.touch(mode=0o600)
-        part.write_text(json.dumps(self._hashes, indent=1), encoding="utf-8")
+        part.write_text(json.dumps(hashes, indent=1), encoding="utf-8")
         part.replace(self._path)
         return secret
 
     async def find(self, agent: AgentId) -> AgentRecord | None:
         """Who may sign in at the gateway."""
-        stored = self._hashes.get(agent)
+        stored = _read(self._path).get(agent)  # a new secret holds at once
         if stored is None or self._store is None:
             return None
         for known in await self._store.read(agent_rows.everyone):

@@ -13,10 +13,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 import compliance
@@ -33,16 +36,22 @@ from dialer.agent_directory import AgentDirectory
 from dialer.ami.client import AmiClient, AmiSettings
 from dialer.asterisk.instance import AMI_USER, Instance
 from dialer.asterisk.settings import SipTrunk
+from dialer.call_lines import CallLines
 from dialer.call_summary import CallSummaries
 from dialer.catalogue import StoreCatalogue
 from dialer.chronicle import Chronicle
+from dialer.clock_watch import ClockWatch, ask_chrony, store_clock
 from dialer.coordinator import Coordinator
-from dialer.engine import Engine, FinishedAttempt
+from dialer.engine import Engine
+from dialer.engine_lock import EngineLock
 from dialer.engine_status import EngineStatus
+from dialer.holds import StandingHolds
+from dialer.left_imports import finish_imports
+from dialer.listeners import FinishedAttempt
 from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
-from dialer.redis_state import RedisState
-from dialer.shared_state import MemoryState
+from dialer.room_watch import RoomWatch
+from dialer.shared_state import MemoryState, SharedState
 from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
@@ -59,7 +68,10 @@ from recordings.catalogue import FinishedCall
 from recordings.objects import FolderStore
 from reports.attempt_lines import AttemptLog, RunLine
 
+_log = structlog.get_logger(__name__)
+
 STATUS_EVERY_S: Final = 1.0
+NO_FIGURES: Final[Mapping[CampaignId, Mapping[str, int]]] = MappingProxyType({})
 SHORT_BRIDGE_S: Final = 1.0
 """A bridge shorter than this need not have a voice in it."""
 
@@ -92,6 +104,7 @@ class Parts:
         attempt_log: where `attempts.jsonl` is written; None for nowhere.
         gateway: where agents' screens connect.
         name: the engine's, the same at each start and no other engine's.
+        least_free_bytes: room that recordings must have before a recorded call is placed.
         redis: address of what several engines share; empty for an engine by itself.
         shifts: agents' planned hours.
     """
@@ -107,6 +120,7 @@ class Parts:
     attempt_log: Path | None = None
     gateway: ServerSettings = field(default_factory=ServerSettings)
     name: str = "engine"
+    least_free_bytes: int = 1
     redis: str = ""
     shifts: ShiftPlan = field(default_factory=ShiftPlan)
 
@@ -143,7 +157,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         NotConnectedError: Asterisk does not answer, or refuses the secret.
         PolicyError: the rule packs or the zone data cannot be used.
     """
-    policy = compliance.load_policy()
+    policy = _policy(parts.state_dir)
+    _log.info("rules loaded")
     clock, registry = parts.clock, CollectorRegistry()
 
     def decide(facts: Facts) -> Ruling:
@@ -154,11 +169,13 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         stack.enter_context(short_turns())
         store = AsyncStore(open_store(parts.database, clock.now()), timed=StoreTimes(registry).observe)
         stack.push_async_callback(store.aclose)
-        store.store.lock_engine()
+        store.store.lock_engine(parts.name)
+        _log.info("account store open")
         client = AmiClient(_ami_settings(parts.instance), clock=clock, rng=random.Random(), registry=registry)  # noqa: S311  # jitter
         client.connect()
         stack.push_async_callback(client.stop)
         await client.wait_connected(10.0)
+        _log.info("switch connected")
         wall = NumberWall(parts.countries, parts.live_trunks)
         sip_trunks = [sip for sip, _ in parts.trunks]
         switch = AsteriskSwitch(client, trunks=sip_trunks, wall=wall, clock=clock, registry=registry)
@@ -181,7 +198,13 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         trunks = [(sip, Trunk(limits, now)) for sip, limits in parts.trunks]
         trunk_watch = TrunkWatch(client, trunks)
         await trunk_watch.look()
-        stop_switch = StopSwitch(parts.state_dir)
+        lines = CallLines(parts.instance.place.call_lines, timedelta(seconds=_offset_s(clock)))
+        stop_switch, lock = StopSwitch(parts.state_dir), EngineLock(partial(store.store.keep_engine_lock, parts.name))
+        clock_watch = ClockWatch((ask_chrony, store_clock(store)), parts.live_trunks)
+        await clock_watch.look()
+        kept_in = parts.state_dir / "recordings"
+        room_watch = RoomWatch((parts.instance.place.recordings, kept_in), parts.least_free_bytes)
+        await room_watch.look()
         engine = Engine(
             store,
             switch,
@@ -196,6 +219,8 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             parts.name,
             PacingMemory(parts.state_dir / "pacing"),
             heard_at=lambda: client.heard_at,
+            holds=StandingHolds(clock_watch, policy, clock, room_watch, lambda: lock.trouble),
+            lines=lines.told,
             shifts=parts.shifts,
         )
         directory = AgentDirectory(parts.state_dir, store)
@@ -203,17 +228,34 @@ async def running(parts: Parts) -> AsyncIterator[App]:
         port = await stack.enter_async_context(server.running())
         watch = LoopWatch(registry)
         app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)
-        state = RedisState(parts.redis) if parts.redis else MemoryState(clock)
+        state = _shared_state(parts)
         stack.push_async_callback(state.aclose)
         coordinator = Coordinator(state, engine.leases, partial(_signed_in, floor), partial(_figures, engine))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         status = _write_status(parts.state_dir, engine, floor, coordinator)
-        kept = (chronicle.run(), capture.run(), engine.run(), watch.run(), trunk_watch.run(), coordinator.run(), status)
+        watches = (watch.run(), trunk_watch.run(), clock_watch.run(), room_watch.run(), lock.run())
+        beside = (lines.keep_tidy(clock), finish_imports(store.store, clock))
+        kept = (chronicle.run(), capture.run(), engine.run(), *watches, *beside, coordinator.run(), status)
         for work in kept:
             stack.callback(tasks.create_task(work).cancel)
         await engine.wait_linked()
+        _log.info("reconciled")
         await capture.recover(engine.live_attempts())
         yield app
+
+
+def _policy(state_dir: Path) -> compliance.Policy:
+    """The rules and the zone data; where they cannot be used, `campaign why` says so as long as no engine runs.
+
+    Raises:
+        PolicyError: a pack is wrong, or the zone data is missing or too old.
+    """
+    try:
+        return compliance.load_policy(keep_in=state_dir / "cache")
+    except compliance.PolicyError as error:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        engine_status.write(state_dir, EngineStatus(refused=str(error)))
+        raise
 
 
 class _Recordings:
@@ -237,6 +279,14 @@ class _Recordings:
         )
 
 
+def _shared_state(parts: Parts) -> SharedState:
+    if not parts.redis:
+        return MemoryState(parts.clock)
+    from dialer.redis_state import RedisState  # half a second of importing, for those who have several engines
+
+    return RedisState(parts.redis)
+
+
 def _signed_in(floor: Floor) -> list[AgentId]:
     return [agent.id for agent in floor.snapshot().agents if agent.state is not AgentState.OFFLINE]
 
@@ -253,22 +303,36 @@ def _figures(engine: Engine) -> dict[CampaignId, dict[str, int]]:
 async def _write_status(state_dir: Path, engine: Engine, floor: Floor, coordinator: Coordinator) -> None:
     """Tell other processes what the engine does, once a second."""
     while True:
-        await asyncio.to_thread(engine_status.write, state_dir, status_of(engine, floor, coordinator.trouble))
+        status = status_of(engine, floor, coordinator.trouble, coordinator.figures)
+        await asyncio.to_thread(engine_status.write, state_dir, status)
         await asyncio.sleep(STATUS_EVERY_S)
 
 
-def status_of(engine: Engine, floor: Floor, trouble: str = "") -> EngineStatus:
-    """The engine at this instant, for other processes."""
-    elsewhere = {str(campaign): f"engine {name} dials for it" for campaign, name in engine.leases.elsewhere().items()}
+def status_of(
+    engine: Engine, floor: Floor, trouble: str = "", others: Mapping[CampaignId, Mapping[str, int]] = NO_FIGURES
+) -> EngineStatus:
+    """The engine at this instant, for other processes.
+
+    Args:
+        others: live figures of campaigns that other engines dial for.
+    """
+    elsewhere = {
+        str(campaign): f"engine {name} dials for it{_in_brackets(others.get(campaign, {}))}"
+        for campaign, name in engine.leases.elsewhere().items()
+    }
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
         words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
-        trouble=trouble,
+        trouble="; ".join(words for words in (trouble, engine.holds.warning()) if words),
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},
         agents=dict(Counter(view.state.value for view in floor.snapshot().agents)),
     )
+
+
+def _in_brackets(counts: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{count} {state}' for state, count in sorted(counts.items()))})" if counts else ""
 
 
 def _ami_settings(instance: Instance) -> AmiSettings:

@@ -26,6 +26,7 @@ from accounts.model import Campaign, Claim, Refusal, RefusalCause, Reservation, 
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
+from dialer.holds import Holds
 from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
 from dialer.shift_plan import ShiftPlan
@@ -130,6 +131,7 @@ class LoopTools:
     stop_switch: StopSwitch
     decide: Callable[[Facts], Ruling]
     engine: str
+    holds: Holds
     shifts: ShiftPlan
 
 
@@ -193,6 +195,9 @@ class CampaignLoop:
             return
         if tools.stop_switch.is_pulled():
             self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
+            return
+        if held := tools.holds.campaign(self.campaign.settings):
+            self._say(held)
             return
         trunks = [tools.trunks[name] for name in names]
         decision = self._decide(trunks)
@@ -283,7 +288,7 @@ class CampaignLoop:
         if not tools.calls.may_dial():
             return Placed.KEPT
         attempt = new_attempt_id(tools.clock.now())
-        agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
+        agent = self._reserved_agent(attempt) if reserve_agent else None
         if reserve_agent and agent is None:
             return Placed.KEPT
         trunk = take_first(trunks, tools.clock.monotonic())
@@ -300,6 +305,7 @@ class CampaignLoop:
             now=tools.clock.now(),
             agent=None if agent is None else agent.id,
             fence=self.fence,
+            braked=controller.first_braking(self.tally.windows(tools.clock.now())) is not None,
         )
         try:
             answer = await tools.store.write(ledger.reserve, request, tools.decide)
@@ -327,6 +333,12 @@ class CampaignLoop:
         )
         tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
+
+    def _reserved_agent(self, attempt: AttemptId) -> Agent | None:
+        """An agent for this attempt, none of those who are about to leave."""
+        tools, guard_s = self._tools, self.pacer.learned.settings.leave_guard_s
+        leaving = tools.shifts.leaving(tools.clock.now(), tools.clock.monotonic(), guard_s)
+        return tools.floor.reserve(attempt, terms_for(self.campaign.settings), leaving=leaving)
 
     def _refused(self, refusal: Refusal) -> Placed:
         match refusal.cause:

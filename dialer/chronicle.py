@@ -24,7 +24,7 @@ from accounts.model import Claim, Refusal
 from agent_gateway.disposition import Recorded
 from agent_gateway.floor import Disposed, StateInterval
 from compliance.facts import SuppressionKind
-from dialer.engine import FinishedAttempt
+from dialer.listeners import FinishedAttempt
 from domain.clock import Clock
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -18,9 +18,10 @@ from dialer import settings as settings_file
 from dialer.agent_terminal import agent
 from dialer.asterisk import cli as asterisk_cli
 from dialer.carrier_cli import carrier
-from dialer.command_line import console, fail, opened_store, run_reporting_errors
+from dialer.command_line import console, fail, opened_store
 from dialer.demo.cli import demo
 from dialer.doctor import doctor
+from dialer.phone_cli import phone as telephone
 from dialer.stop_switch import StopSwitch
 from domain import phone
 from domain.clock import SystemClock
@@ -40,6 +41,7 @@ app.add_typer(simulate_cli.app, name="simulate")
 app.command()(demo)
 app.command()(run_cli.run)
 app.command()(carrier)
+app.command("phone")(telephone)
 app.command()(agent)
 app.command()(doctor)
 app.command("import-history")(officer_cli.import_history)
@@ -138,12 +140,3 @@ def _show_preview(file: Path, told: dict[str, str]) -> None:
         console.print(
             f"row {error.row}, {error.column}: {error.what}; {error.what_to_do}", highlight=False, markup=False
         )
-
-
-def main() -> NoReturn:
-    """Entry point of the `dialer` program."""
-    run_reporting_errors(app)
-
-
-if __name__ == "__main__":
-    main()

@@ -22,12 +22,13 @@ from compliance.cases import BadInput, answer_json, answers, facts_of, read_case
 from compliance.facts import CallFacts, FactsError
 from compliance.packs import PolicyError
 from compliance.policy import Policy, load_policy
-from dialer import officer_cli
+from dialer import emergency_cli, officer_cli
 from domain.ids import AttemptId, is_call_id
 
 app = typer.Typer(no_args_is_help=True, help="May this number be called: check, explain, count, compare.")
 policy_app = typer.Typer(no_args_is_help=True, help="Compare versions of the rules.")
 app.add_typer(policy_app, name="policy")
+app.add_typer(emergency_cli.app, name="emergency")
 
 Packs = Annotated[
     list[Path] | None,

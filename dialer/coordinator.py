@@ -90,7 +90,9 @@ class Coordinator:
         counts: this engine's live figures, by campaign.
 
     Attributes:
-        trouble: what people should know while the shared state does not answer; empty when it does.
+        trouble: what people should know while the shared state does not answer, or when an agent is signed in at more
+            than one engine; empty when all is well.
+        figures: live figures of campaigns that other engines dial for.
     """
 
     def __init__(
@@ -101,10 +103,12 @@ class Coordinator:
         counts: Callable[[], Mapping[CampaignId, Mapping[str, int]]],
     ) -> None:
         self.trouble = ""
+        self.figures: Mapping[CampaignId, Mapping[str, int]] = {}
         self._state = state
         self._board = board
         self._agents = agents
         self._counts = counts
+        self._silent = False
 
     async def run(self) -> None:
         """Keep in touch until cancelled; then take back this engine's words."""
@@ -120,16 +124,18 @@ class Coordinator:
         try:
             await self._exchange()
         except SharedStateError as error:
-            if not self.trouble:
+            if not self._silent:
                 _log.warning("the shared state does not answer", error=str(error))
+            self._silent = True
             self._board.forget_others()
+            self.figures = {}
             self.trouble = (
                 f"{error}: dialing goes on by the account store alone, engines do not see each other's figures"
             )
             return False
-        if self.trouble:
+        if self._silent:
             _log.info("the shared state answers again")
-        self.trouble = ""
+        self._silent = False
         return True
 
     async def _exchange(self) -> None:
@@ -141,6 +147,8 @@ class Coordinator:
         await state.present(board.engine, self._agents(), HOLD_S)
         for campaign, counts in self._counts().items():
             await state.report(campaign, board.engine, counts, HOLD_S)
+        self.figures = {campaign: await state.totals(campaign) for campaign in board.elsewhere()}
+        self.trouble = _signed_in_twice(await state.whereabouts())
 
     async def _take_leave(self) -> None:
         try:
@@ -149,3 +157,10 @@ class Coordinator:
             await self._state.present(self._board.engine, (), HOLD_S)
         except SharedStateError as error:
             _log.info("left without a word to the shared state", error=str(error))
+
+
+def _signed_in_twice(whereabouts: Mapping[AgentId, frozenset[str]]) -> str:
+    """In words, which agents are signed in at more than one engine: each of them would give the same person calls."""
+    doubled = {agent: sorted(engines) for agent, engines in sorted(whereabouts.items()) if len(engines) > 1}
+    where = ", ".join(f"{agent} at {' and '.join(engines)}" for agent, engines in doubled.items())
+    return f"signed in at more than one engine: {where}; sign out at all but one" if doubled else ""

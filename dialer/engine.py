@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from accounts import campaigns as campaign_rows
 from accounts import claim as claiming
-from accounts import ledger, tallies
+from accounts import tallies
 from accounts.async_store import AsyncStore
-from accounts.errors import NotFoundError, StoreError
+from accounts.errors import StoreError
 from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
@@ -34,12 +34,15 @@ from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
 from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall, pacing_settings
+from dialer.holds import Holds, NoHolds
 from dialer.link_health import LinkHealth
+from dialer.listeners import FinishedAttempt, Journal, People, Recordings
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import outcome_of
+from dialer.outcome_writer import OutcomeWriter
 from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
-from dialer.reconciliation import Reconciliation
+from dialer.reconciliation import Lines, Reconciliation
 from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
@@ -59,6 +62,7 @@ from domain.telephony import (
     SwitchEvent,
     Telephony,
     TelephonyError,
+    Treatment,
 )
 from pacing.snapshot import Health
 
@@ -77,43 +81,6 @@ LEASE: Final = timedelta(seconds=15)
 RECONCILE_AGAIN_S: Final = 1.0
 COUNTS_BY_30_DAYS: Final = "US"
 """In this country the law counts abandoned calls by 30 days; elsewhere the single day is held as hard."""
-WRITE_AGAIN_S: Final = 1.0
-"""Pause before an outcome that the store would not take is offered again. Outcomes are never dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedAttempt:
-    """Everything known of an attempt that is over; instants in `record` are Clock.monotonic() seconds."""
-
-    attempt: AttemptId
-    campaign: Campaign
-    account: str
-    number: PhoneNumber
-    order: Origination
-    record: CallRecord
-    outcome: Outcome
-    reserved_at: datetime
-
-
-class Journal(Protocol):
-    """Told of each finished attempt and of each account that may not be called; must not block."""
-
-    def attempt(self, finished: FinishedAttempt) -> None: ...
-    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
-
-
-class Recordings(Protocol):
-    """Where calls that were bridged, and are to be recorded, go; must not block."""
-
-    def submit(self, finished: FinishedAttempt) -> None: ...
-
-
-class People(Protocol):
-    """What people said and asked for, written to the store elsewhere; must not block."""
-
-    def disposed(self, disposed: Disposed) -> None: ...
-    def opted_out(self, number: PhoneNumber, how: str) -> None: ...
-    def called_in(self, began: InboundBegan, ended: InboundEnded) -> None: ...
 
 
 @dataclass(slots=True)
@@ -160,11 +127,14 @@ class Engine:
         name: str = "engine",
         memory: PacingMemory | None = None,
         heard_at: Callable[[], float] | None = None,
+        holds: Holds | None = None,
+        lines: Lines = lambda _wanted, _now: {},
         shifts: ShiftPlan | None = None,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
         self.name = name
+        self.holds: Holds = holds or NoHolds()
         self.leases = LeaseBoard(name, clock)
         self._store = store
         self._telephony = telephony
@@ -180,19 +150,18 @@ class Engine:
         self._wake = asyncio.Event()
         self._linked = asyncio.Event()
         self._linked_since: float | None = None
-        self._reconciliation = Reconciliation(store, telephony, floor, clock, name, self)
+        self._reconciliation = Reconciliation(store, telephony, floor, clock, name, self, lines)
         self._tasks: asyncio.TaskGroup
         self._draining = False
-        self._writes_waiting = 0
+        self._outcomes = OutcomeWriter(store, clock)
         self._memory = memory or PacingMemory(None)
         self._health = LinkHealth(clock, heard_at)
         self._stop_switch = stop_switch
         self._failover = Failover(store, self._trunks, clock, decide)
-        self._writes_failing = 0
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
         self._tools = LoopTools(
-            store, floor, self, self._trunks, clock, stop_switch, decide, name, shifts or ShiftPlan()
+            store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds, shifts or ShiftPlan()
         )
 
     # --- running ----------------------------------------------------------------------------------------------------
@@ -217,7 +186,7 @@ class Engine:
         self._draining = True
         for live in self._calls.values():
             live.actor.tell(Release())
-        while self._calls or self._writes_waiting:
+        while self._calls or self._outcomes.waiting:
             self._wake.clear()
             await self._wake.wait()
 
@@ -231,7 +200,7 @@ class Engine:
 
     def idle(self) -> bool:
         """No call is alive and nothing waits to be written."""
-        return not self._calls and not self._writes_waiting
+        return not self._calls and not self._outcomes.waiting
 
     @property
     def draining(self) -> bool:
@@ -241,7 +210,7 @@ class Engine:
     @property
     def writes_waiting(self) -> int:
         """Outcomes that are not written yet; while there is one, no call is placed."""
-        return self._writes_waiting
+        return self._outcomes.waiting
 
     def status(self) -> dict[CampaignId, LoopStatus]:
         """What each running campaign's loop is doing."""
@@ -388,8 +357,9 @@ class Engine:
         return self._health.health(link_up=self.may_dial())
 
     def may_dial(self) -> bool:
-        """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end."""
-        return self.link_up and not self._draining and not self._writes_failing
+        """Whether a call may be placed at all: not while the switch or the store is out of reach, or we are to end, or
+        the clock is wrong."""
+        return self.link_up and not self._draining and not self._outcomes.failing and not self.holds.everything()
 
     def release(self, attempt: AttemptId) -> None:
         if attempt in self._calls:
@@ -415,7 +385,7 @@ class Engine:
 
     def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
         trunk.give_back()
-        self._tasks.create_task(self._write_outcome(attempt, Ending(Outcome.FAILED)))
+        self._tasks.create_task(self._outcomes.write(attempt, Ending(Outcome.FAILED)))
 
     def _follow(
         self,
@@ -459,7 +429,7 @@ class Engine:
         if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
             loop.tally.add(self._clock.now(), abandoned=record.treated or outcome is Outcome.ABANDONED)
         self._wake.set()
-        await self._write_outcome(order.attempt, self._ending(order, record, outcome))
+        await self._outcomes.write(order.attempt, self._ending(order, record, outcome))
         self._written[campaign.id] += 1
         order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(
@@ -510,31 +480,10 @@ class Engine:
             joined_at=self._calendar(record.joined_at),
             ended_at=self._calendar(record.ended_at),
             agent=record.agent,
+            message_left=record.treatment is Treatment.MESSAGE,
             bridged_s=None if record.unheard else record.talk_s,
             announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
         )
-
-    async def _write_outcome(self, attempt: AttemptId, ending: Ending) -> None:
-        """Write how an attempt ended, as often as it takes; after a failure no call is placed until it is."""
-        self._writes_waiting += 1
-        failing = False
-        try:
-            while True:
-                try:
-                    await self._store.write(ledger.record_outcome, attempt, ending, self._clock.now())
-                except NotFoundError:
-                    _log.error("an attempt that is not in the ledger has ended", attempt=attempt)
-                    return
-                except StoreError as error:
-                    self._writes_failing += not failing
-                    failing = True
-                    _log.error("an outcome cannot be written; it is kept and tried again", error=str(error))
-                    await asyncio.sleep(WRITE_AGAIN_S)
-                else:
-                    return
-        finally:
-            self._writes_waiting -= 1
-            self._writes_failing -= failing
 
     def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
         live = self._calls.get(attempt)

@@ -30,6 +30,7 @@ class EngineStatus:
         agents: agents by state.
         trunks: what a person should know of each; empty where all is well.
         trouble: what hampers the engine without stopping it, in words; empty when nothing does.
+        refused: why the last engine would not start, in words; empty where it did.
     """
 
     written_at: str | None = None
@@ -39,6 +40,7 @@ class EngineStatus:
     agents: Mapping[str, int] = field(default_factory=dict)
     trunks: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
+    refused: str = ""
 
     def is_running(self) -> bool:
         if self.written_at is None:
@@ -47,6 +49,8 @@ class EngineStatus:
 
     def words_for(self, campaign: Campaign) -> str:
         """What a person should know about a campaign now."""
+        if self.refused:
+            return f"no engine is running: the last one would not start; {self.refused}"
         if not self.is_running():
             return "no engine is running; start one with `dialer run`"
         if not self.link_up:

@@ -10,6 +10,7 @@ from accounts.model import CampaignSettings
 from agent_gateway.agent import AgentState as SeatState
 from agent_gateway.floor import AgentView as SeatView
 from dialer.call import CallRecord, CallState
+from dialer.originate import verdict_lag_s
 from dialer.shift_plan import Absence
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.settings import Mode, PacingSettings
@@ -58,6 +59,7 @@ def pacing_settings(settings: CampaignSettings) -> PacingSettings:
         ratio=settings.ratio,
         target=settings.target_abandonment,
         grace_s=settings.connect_within_s,
+        verdict_lag_s=verdict_lag_s(settings),
         release_ringing=settings.release_ringing,
         required_skills=frozenset(settings.skills),
     )

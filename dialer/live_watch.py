@@ -56,6 +56,7 @@ class LiveWatch:
             ),
             recordings_waiting=capture.waiting,
             recordings_kept=len(capture.kept),
+            notes=tuple(words for words in (engine.holds.everything() or engine.holds.warning(),) if words),
         )
 
 

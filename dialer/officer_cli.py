@@ -178,7 +178,7 @@ def import_history(
     )
     if report.bad:
         console.print(f"What is wrong with which row: {unusable}", highlight=False, markup=False)
-    table = Table("in the last 7 days", "debts", "persons", title="Near a cap (other systems' calls)")
+    table = Table("in the last 7 days", "debts", "persons", title="Near a cap (theirs and ours)")
     for count in SHOWN:
         label = f"{count} calls" + (" or more" if count == SHOWN[-1] else "")
         table.add_row(label, str(near.debts[count]), str(near.persons[count]))

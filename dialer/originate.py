@@ -6,6 +6,7 @@ from typing import Final
 
 from accounts.model import CampaignSettings, Reservation
 from agent_gateway.floor import CallTerms
+from dialer.asterisk.settings import MachineDetection
 from dialer.call_actor import CallLimits
 from domain.phone import PhoneNumber
 from domain.telephony import Origination, Treatment
@@ -15,6 +16,20 @@ POST_DIAL_LIMIT_S: Final = 15.0
 """A carrier that says nothing for this long has lost the call."""
 MIN_RING_S: Final = 15.0
 """16 CFR 310.4(b)(4)(iii): at least 15 seconds or four rings; kept for every purpose."""
+
+VERDICT_LAG_S: Final = (MachineDetection().after_greeting_silence + 50) / 1000
+"""From the end of "hello?" to the verdict: the silence that detection waits for, and a frame or two to notice it."""
+LEAST_PATIENCE_S: Final = 0.2
+
+
+def verdict_lag_s(settings: CampaignSettings) -> float:
+    """How much of the time until an agent must be there has passed when the switch says that it is a person."""
+    return VERDICT_LAG_S if settings.detect_machine else 0.0
+
+
+def patience_s(settings: CampaignSettings) -> float:
+    """What is left of it then. 16 CFR 310.4(b)(4)(iii) counts from the end of the greeting, not from the verdict."""
+    return max(LEAST_PATIENCE_S, settings.connect_within_s - verdict_lag_s(settings))
 
 
 def order_for(
@@ -33,7 +48,7 @@ def order_for(
         caller_id=caller_id,
         trunk=trunk,
         detect_machine=settings.detect_machine,
-        connect_within_s=settings.connect_within_s,
+        connect_within_s=patience_s(settings),
         treatment=treatment,
         late_agent_s=settings.late_agent_s,
         message=settings.message,
@@ -47,7 +62,7 @@ def limits_for(settings: CampaignSettings) -> CallLimits:
     return CallLimits(
         ring_s=max(MIN_RING_S, settings.ring_timeout_s),
         post_dial_s=POST_DIAL_LIMIT_S,
-        abandon_s=settings.connect_within_s,
+        abandon_s=patience_s(settings),
         late_agent_s=settings.late_agent_s,
     )
 

@@ -9,19 +9,23 @@ the news of the end. Now and then it is looked again, so that no lost message ke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
 from accounts import campaigns as campaign_rows
-from accounts import ledger, tallies
+from accounts import ledger, suppression, tallies
 from accounts.async_store import AsyncStore
 from accounts.model import Campaign
 from agent_gateway.agent import AgentState, Cause, Wish
 from agent_gateway.floor import Floor
+from compliance.facts import SuppressionKind
 from dialer.call import CallState
 from dialer.call_actor import CallActor, Lost, StandsAt
+from dialer.call_lines import Told
 from domain.clock import Clock
 from domain.ids import AgentId, AttemptId, is_call_id
 from domain.telephony import Ended, LiveChannel, Telephony, TelephonyError
@@ -31,9 +35,15 @@ _log = structlog.get_logger(__name__)
 LOOK_AGAIN_S: Final = 2.0
 """From the first look at which a call is missing to the one that decides."""
 LOOK_EVERY_S: Final = 30.0
+LINES_TRIES: Final = 4
+LINES_AGAIN_S: Final = 0.25
 AGENTS_RETURN_FOR_S: Final = 60.0
 """How long agents whose legs went down with the switch are rung again: telephones have to register anew first."""
 _CUT_OFF: Final = frozenset({Cause.UNREACHABLE, Cause.HUNG_UP})
+
+
+Lines = Callable[[Collection[AttemptId], datetime], Mapping[AttemptId, Told]]
+"""What the switch wrote of these attempts until now; blocks."""
 
 
 class Calls(Protocol):
@@ -49,7 +59,14 @@ class Reconciliation:
     """The engine's looks at the switch."""
 
     def __init__(
-        self, store: AsyncStore, telephony: Telephony, floor: Floor, clock: Clock, name: str, calls: Calls
+        self,
+        store: AsyncStore,
+        telephony: Telephony,
+        floor: Floor,
+        clock: Clock,
+        name: str,
+        calls: Calls,
+        lines: Lines,
     ) -> None:
         self._store = store
         self._telephony = telephony
@@ -57,6 +74,7 @@ class Reconciliation:
         self._clock = clock
         self._name = name
         self._calls = calls
+        self._lines = lines
         self._swept = False
         self._missing: frozenset[AttemptId] = frozenset()
         self._looked_at = clock.monotonic()
@@ -119,7 +137,11 @@ class Reconciliation:
         opened = await self._store.read(ledger.still_open, self._name)
         ours = frozenset(self._calls.actors())
         alive = frozenset(attempt for attempt in opened if attempt in there and attempt not in ours)
-        lost = await self._store.write(ledger.sweep_unknown, self._name, self._clock.now(), alive | ours)
+        told = await self._read_lines([attempt for attempt in opened if attempt not in alive | ours])
+        endings = {attempt: said.ending for attempt, said in told.items()}
+        lost = await self._store.write(ledger.sweep, self._name, self._clock.now(), alive | ours, endings)
+        if endings:
+            _log.info("attempts that ended while no engine ran", known=len(endings.keys() - set(lost)))
         if lost:
             _log.warning("attempts of an earlier run have no known end and count as made", attempts=len(lost))
         for attempt in sorted(alive):
@@ -128,6 +150,20 @@ class Reconciliation:
             channel = there[attempt]
             actor = self._calls.adopt(made, campaign)
             actor.tell(StandsAt(channel, self._clock.monotonic(), legs.get(channel.joined_with or "")))
+
+    async def _read_lines(self, ended: Sequence[AttemptId]) -> Mapping[AttemptId, Told]:
+        """What the switch wrote of calls that ended with nobody listening. Who opted out is suppressed at once."""
+        told: Mapping[AttemptId, Told] = {}
+        for _ in range(LINES_TRIES):
+            told = await asyncio.to_thread(self._lines, ended, self._clock.now())
+            if all(said.over for said in told.values()):
+                break
+            await asyncio.sleep(LINES_AGAIN_S)  # the last line may be a moment behind the end of its channel
+        for attempt in [attempt for attempt, said in told.items() if said.opted_out]:
+            number = (await self._store.read(tallies.made, attempt)).number
+            opt_out = partial(suppression.suppress, number=number, source="key 9")
+            await self._store.write(opt_out, SuppressionKind.INTERNAL_DNC, self._clock.now())
+        return told
 
     async def _release_unfollowed(self, there: Mapping[str, LiveChannel]) -> None:
         """Take down lines that ring for nobody. Who has answered is with an agent, or is the dialplan's to treat."""

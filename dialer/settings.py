@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from dialer.asterisk.settings import NumberFormat, SessionTimers
 from dialer.shift_plan import PlannedShift, planned
@@ -122,6 +124,8 @@ class GatewaySettings(_Section):
 class RedisSection(_Section):
     url: str = ""
     """Empty: this engine is by itself. Else what all engines on one account store share, as redis://host:6379/0."""
+    password_file: Path | None = None
+    """Holds the password; the address then names the user, as redis://default@host:6379/0."""
 
 
 class WebSection(_Section):
@@ -134,6 +138,8 @@ class WebSection(_Section):
 class DatabaseSettings(_Section):
     url: str = ""
     """Empty: SQLite in the state directory. Else an SQLAlchemy address, as postgresql+psycopg://user@host/name."""
+    password_file: Path | None = None
+    """Holds the password of the user in the address."""
 
 
 class AsteriskSection(_Section):
@@ -143,6 +149,8 @@ class AsteriskSection(_Section):
     """Path of an Asterisk of your own; empty: the private root, installed once by `dialer asterisk install`."""
     root: Path = Path("/var/cache/fairdial")
     """Folder that holds the private root."""
+    start: bool = True
+    """False: `dialer asterisk run` keeps it running, under a service manager or in a container; the engine joins it."""
     address: str = "127.0.0.1"
     """Where SIP and media listen; another one only for a trunk or phones beyond this machine."""
     external_address: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
@@ -177,6 +185,8 @@ class Settings(BaseSettings):
     owned_numbers: tuple[E164, ...] = ()
     """Numbers that may be shown as caller ID, and on which calls come in."""
     allowed_countries: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ("US",)
+    recordings_least_free_mb: int = Field(default=500, ge=1)
+    """Room that recordings must have before a recorded call is placed. A hundred talks write 200 MB a minute."""
 
     @classmethod
     def settings_customise_sources(
@@ -192,7 +202,23 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str | Path:
-        return self.database.url or self.state_dir / "fairdial.db"
+        """Where the account store is, with its password.
+
+        Raises:
+            SettingsError: the password cannot be read.
+        """
+        if not self.database.url:
+            return self.state_dir / "fairdial.db"
+        return _with_password("database", self.database.url, self.database.password_file)
+
+    @property
+    def redis_url(self) -> str:
+        """What engines share, with its password; empty for an engine by itself.
+
+        Raises:
+            SettingsError: the password cannot be read.
+        """
+        return self.redis.url and _with_password("redis", self.redis.url, self.redis.password_file)
 
 
 def load() -> Settings:
@@ -215,6 +241,23 @@ def load() -> Settings:
         raise SettingsError(f"{named or DEFAULT_CONFIG} is not TOML: {error}; correct it there") from None
     except OSError as error:
         raise SettingsError(f"{named or DEFAULT_CONFIG} cannot be read: {error.strerror}; check its owner") from None
+
+
+def _with_password(section: str, url: str, file: Path | None) -> str:
+    """An address with the password that its own file holds."""
+    if file is None:
+        return url
+    try:
+        password = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{section}.password_file cannot be read; correct the path, or the file's owner") from None
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise SettingsError(f"{section}.url is no address; docs/howto/operate.md shows one") from None
+    if not address.username or address.password or not password:
+        raise SettingsError(f"{section}.url names a user and no password, and {section}.password_file holds one")
+    return address.set(password=password).render_as_string(hide_password=False)
 
 
 def _is_loopback(host: str) -> bool:

@@ -52,6 +52,11 @@ class ShiftPlan:
         leaves_at = planned.shift.leaves_at(second, now)
         return Absence(leaves_at if leaves_at > now else None, planned.shift.returns_at(second, now))
 
+    def leaving(self, at: datetime, now: float, within_s: float) -> frozenset[AgentId]:
+        """Those who leave within so many seconds."""
+        soon = ((agent, self.of(agent, at, now).leaves_at) for agent in self.shifts)
+        return frozenset(agent for agent, leaves_at in soon if leaves_at is not None and leaves_at < now + within_s)
+
 
 def planned(hours: str, breaks: tuple[str, ...], zone: str) -> PlannedShift:
     """Read `09:00-17:30` and breaks written alike.

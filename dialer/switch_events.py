@@ -56,7 +56,7 @@ plays a file to the channel (22.10: the player consumes it and its result is not
 NO_CHANNEL_AFTER_S: Final = 2.0
 """From a failed OriginateResponse to the conclusion that there never was a channel; a Hangup takes milliseconds."""
 
-_VERDICTS: Final = {
+VERDICTS: Final = {
     "HUMAN": Verdict.HUMAN,
     "MACHINE": Verdict.MACHINE,
     "FAX": Verdict.FAX,
@@ -64,6 +64,7 @@ _VERDICTS: Final = {
     "NOTSURE": Verdict.UNCERTAIN,
     "OFF": Verdict.UNCERTAIN,
 }
+"""The dialplan's words; any other is taken as uncertain."""
 _HUNG_UP_WHILE_LISTENING: Final = "HANGUP"
 
 
@@ -287,10 +288,10 @@ class SwitchEvents:
         word, cause = message.text("Verdict"), message.text("Cause")
         if word == _HUNG_UP_WHILE_LISTENING:
             return []
-        if word not in _VERDICTS:
+        if word not in VERDICTS:
             _log.warning("machine detection said a word we do not know; taken as uncertain", word=word)
             self.anomalies += 1
-        return [Judged(attempt, at, _VERDICTS.get(word, Verdict.UNCERTAIN), "off" if word == "OFF" else cause)]
+        return [Judged(attempt, at, VERDICTS.get(word, Verdict.UNCERTAIN), "off" if word == "OFF" else cause)]
 
     def _treatment(self, attempt: AttemptId, message: AmiMessage, at: float) -> list[SwitchEvent]:
         word = message.text("Treatment")

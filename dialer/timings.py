@@ -51,6 +51,7 @@ def settled_memory() -> Iterator[None]:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     try:
         yield
     finally:
@@ -110,7 +111,8 @@ class StoreTimes:
             buckets=_STORE_BUCKETS,
             registry=registry,
         )
+        self._kinds = {kind: self._seconds.labels(kind) for kind in ("read", "write")}
 
     def observe(self, kind: str, seconds: float) -> None:
         """Count one call."""
-        self._seconds.labels(kind).observe(seconds)
+        self._kinds[kind].observe(seconds)

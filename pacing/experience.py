@@ -77,7 +77,11 @@ class Experience:
     def ring_times(self, route: str) -> tuple[RingTimes, ...]:
         """The estimators that learn from a line on this route: its own, and the one of all routes."""
         everyone = self.rings[""]
-        return (everyone,) if route == "" else (everyone, self.rings.setdefault(route, RingTimes()))
+        if route == "":
+            return (everyone,)
+        if route not in self.rings:
+            self.rings[route] = RingTimes()
+        return everyone, self.rings[route]
 
     def forecast(
         self,

@@ -28,11 +28,22 @@ class Readiness:
             found.append("the engine is draining: it places no more calls and waits for those that are up")
         if not engine.link_up:
             found.append("there is no connection to Asterisk, or what it has is still being read")
+        if clock := engine.holds.everything():
+            found.append(clock)
+        elif (held := self._held()) and len(held) == len(engine.status()):
+            found.extend(held)
         if not found and not engine.may_dial():
             found.append("the account store has refused outcomes; they are kept and offered again")
         if (trouble := await self._store_trouble()) is not None:
             found.append(trouble)
         return found
+
+    def _held(self) -> list[str]:
+        """Running campaigns for which nothing may be dialed, and why."""
+        engine = self._app.engine
+        campaigns = [status.campaign for status in engine.status().values()]
+        words = ((campaign.name, engine.holds.campaign(campaign.settings)) for campaign in campaigns)
+        return [f"campaign {name}: {held}" for name, held in words if held]
 
     async def _store_trouble(self) -> str | None:
         if self._question is None or self._question.done():

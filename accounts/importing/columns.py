@@ -32,6 +32,9 @@ class Field(StrEnum):
     BALANCE = "balance"
     CURRENCY = "currency"
     KIND = "kind"
+    LOAN_ACCOUNT = "loan_account"
+    LAST_PURCHASE = "last_purchase"
+    LAST_INQUIRY = "last_inquiry"
     STATUS = "status"
     PRIORITY = "priority"
     SUPPRESS = "suppress"
@@ -63,6 +66,9 @@ _SYNONYMS: Final[Mapping[Field, str]] = {
     Field.BALANCE: "balance amount amountdue balancedue currentbalance outstanding debtamount betrag",
     Field.CURRENCY: "currency currencycode",
     Field.KIND: "kind debttype debtkind producttype",
+    Field.LOAN_ACCOUNT: "loanaccount servicingaccount loangroup",
+    Field.LAST_PURCHASE: "lastpurchase lastpurchaseat lastpurchasedate lasttransaction lasttransactiondate",
+    Field.LAST_INQUIRY: "lastinquiry lastinquiryat lastinquirydate",
     Field.STATUS: "status accountstatus",
     Field.PRIORITY: "priority score rank propensity",
     Field.SUPPRESS: "suppress suppression dnc donotcall donotcontact",

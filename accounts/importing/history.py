@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from accounts import journal
 from accounts.errors import ImportRefusedError, NotFoundError
@@ -24,7 +24,7 @@ from accounts.importing.reader import open_source
 from accounts.importing.rows import RowError
 from accounts.journal import Contact
 from accounts.store import Store
-from accounts.tables import clients, contacts, debts, phones
+from accounts.tables import attempt_outcomes, attempts, clients, contacts, debts, phones
 from compliance.facts import NEVER_CONNECTED, Channel, Direction, Result
 from domain import phone
 from domain.ids import DebtId, PersonId
@@ -242,22 +242,42 @@ def _is_known(tx: Connection, contact: Contact) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NearCap:
-    """Who is near a cap: by 4, 5, 6, 7 (or more) calls of other systems in 7 days; debts in the cool-off."""
+    """Who is near a cap: by 4, 5, 6, 7 (or more) calls in 7 days, ours among them; debts in the cool-off."""
 
     debts: Counter[int]
     persons: Counter[int]
     talked: int
 
 
+_LAST_OUTCOME: Final = (
+    select(attempt_outcomes.c.outcome)
+    .where(attempt_outcomes.c.attempt_id == attempts.c.id)
+    .order_by(attempt_outcomes.c.seq.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_OURS: Final = select(
+    attempts.c.debt_id,
+    attempts.c.person_id,
+    attempts.c.reserved_at.label("at"),
+    attempts.c.number,
+    func.coalesce(_LAST_OUTCOME, Result.UNKNOWN.value).label("result"),
+).where(attempts.c.reserved_at >= bindparam("since"))
+
+
 def near_cap(tx: Connection, now: datetime, about: frozenset[DebtId]) -> NearCap:
-    """Count the imported calls of the last 7 days; those that never connected do not count, as in Regulation F."""
+    """Count the calls of the last 7 days; those that never connected do not count, as in Regulation F.
+
+    An attempt of ours without an outcome counts.
+    """
     by_debt: Counter[int] = Counter()
     by_person: set[tuple[int, datetime, str | None]] = set()  # one call may stand under several debts
     talked: set[int] = set()
-    statement = select(contacts).where(
-        contacts.c.at >= now - timedelta(days=7), contacts.c.direction == "out", contacts.c.channel == "call"
-    )
-    for row in tx.execute(statement):
+    since = now - timedelta(days=7)
+    imported = select(
+        contacts.c.debt_id, contacts.c.person_id, contacts.c.at, contacts.c.number, contacts.c.result
+    ).where(contacts.c.at >= since, contacts.c.direction == "out", contacts.c.channel == "call")
+    for row in (*tx.execute(imported), *tx.execute(_OURS, {"since": since})):
         if row.debt_id not in about or row.result in NEVER_CONNECTED:
             continue
         by_debt[row.debt_id] += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,9 @@ from accounts.tables import import_rows, imports
 from domain.clock import Clock
 from domain.ids import CampaignId
 
+_IMPORTING: Final = "importing"
+_RESUMING: Final = "resuming"
+"""Names of locks."""
 _STAGED_AT_ONCE: Final = 200
 _PAUSE_S: Final = 0.005
 """After each step, so that whoever waits for the store gets its turn."""
@@ -109,6 +113,19 @@ def load(
     """
     source = open_source(path, plan.encoding)
     columns = map_columns(source.header, plan.columns)
+    with _at_work(store):
+        return _load(store, source, columns, plan, clock, errors_file, progress)
+
+
+def _load(
+    store: Store,
+    source: Source,
+    columns: ColumnMap,
+    plan: ImportPlan,
+    clock: Clock,
+    errors_file: Path,
+    progress: Callable[[Progress], None],
+) -> ImportReport:
     import_id = store.write(_begin, source, plan, clock)
     with ErrorsFile(errors_file) as errors:
         try:
@@ -125,15 +142,50 @@ def load(
 
 def resume(
     store: Store, clock: Clock, progress: Callable[[Progress], None] = lambda _progress: None
-) -> Sequence[ImportReport]:
-    """Finish what a crash interrupted: imports still being read are discarded, the others applied to their end."""
-    reports: list[ImportReport] = []
-    for import_id, phase in store.read(_unfinished):
-        if phase is Phase.STAGING:
-            _discard(store, import_id)
-        else:
-            reports.append(_apply(store, import_id, clock, 0, progress, None))
-    return reports
+) -> Sequence[ImportReport] | None:
+    """Finish what a crash interrupted: imports still being read are discarded, the others applied to their end.
+
+    Returns:
+        What was applied; None when somebody imports or resumes just now: then nothing was done, ask again later.
+    """
+    alone = store.lock(_RESUMING)
+    if alone is None:
+        return None
+    try:
+        left = _left_behind(store)
+        if left is None:
+            return None
+        reports: list[ImportReport] = []
+        for import_id, phase in left:
+            if phase is Phase.STAGING:
+                _discard(store, import_id)
+            else:
+                reports.append(_apply(store, import_id, clock, 0, progress, None))
+        return reports
+    finally:
+        alone.release()
+
+
+def _left_behind(store: Store) -> Sequence[tuple[int, Phase]] | None:
+    """Imports that nobody works on; None while somebody imports: which is whose cannot be seen."""
+    nobody = store.lock(_IMPORTING)
+    if nobody is None:
+        return None
+    try:
+        return store.read(_unfinished)
+    finally:
+        nobody.release()
+
+
+@contextmanager
+def _at_work(store: Store) -> Iterator[None]:
+    """Let whoever would resume see that the unfinished import is a living one. Imports may run side by side."""
+    lock = store.lock(_IMPORTING, shared=True, patience_s=-1)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 # --- reading and setting aside -------------------------------------------------------------------------------------

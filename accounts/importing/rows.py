@@ -10,6 +10,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from accounts.importing.columns import PHONES, ColumnMap, Field
@@ -21,7 +22,14 @@ from domain.money import Money
 
 T = TypeVar("T")
 _DIRECTION: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_LIMITS: Final = {Field.ACCOUNT: 200, Field.REFERENCE: 200, Field.NAME: 300, Field.ZIP: 12, Field.STATE: 8}
+_LIMITS: Final = {
+    Field.ACCOUNT: 200,
+    Field.LOAN_ACCOUNT: 200,
+    Field.REFERENCE: 200,
+    Field.NAME: 300,
+    Field.ZIP: 12,
+    Field.STATE: 8,
+}
 _LIMIT: Final = 100
 CURRENCY_LETTERS: Final = 3  # ISO 4217
 COUNTRY_LETTERS: Final = 2  # ISO 3166
@@ -113,6 +121,7 @@ def check_row(
     priority = _priority(read)
     suppress = _suppress(read)
     reference = read.text(Field.REFERENCE) or None
+    purchase, inquiry = _day(read, Field.LAST_PURCHASE), _day(read, Field.LAST_INQUIRY)
     if read.errors or balance is None or status is None or kind is None:
         return read.errors
     record = AccountRecord(
@@ -126,6 +135,9 @@ def check_row(
         kind=kind.value,
         status=status,
         priority=priority,
+        loan_account=read.text(Field.LOAN_ACCOUNT) or None,
+        last_purchase_at=purchase,
+        last_inquiry_at=inquiry,
     )
     return CheckedRow(row, record, suppress)
 
@@ -214,6 +226,19 @@ def _degrees(read: _Cells, field: Field, limit: int) -> float | None:
         read.wrong(field, f"is not a number of degrees up to {limit}", "correct it, or leave the cell empty")
         return None
     return value
+
+
+def _day(read: _Cells, field: Field) -> datetime | None:
+    """The first instant of a day (UTC), or an instant with an offset: the earlier it was, the sooner it ends."""
+    text = read.raw(field)
+    if not text:
+        return None
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError:
+        read.wrong(field, "is no date", "write it as 2026-11-30")
+        return None
+    return (day if day.tzinfo is not None else day.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _priority(read: _Cells) -> int:

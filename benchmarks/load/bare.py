@@ -9,8 +9,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from dialer.asterisk.instance import AMI_USER, Instance
+
+LAST_CALLS_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -45,16 +48,20 @@ class BareCaller:
         tally, began = Tally(), time.perf_counter()
         for _ in range(window):
             self._place(writer)
-        while self._sent:
-            block = await reader.readuntil(b"\r\n\r\n")
-            now = time.perf_counter() - began
-            if block.startswith(b"Event: OriginateResponse") and b"\r\nReason: 4\r\n" in block:
-                if warm_up_s <= now < warm_up_s + seconds:
-                    tally.answered += 1
-                    tally.setup_s.append(time.perf_counter() - self._sent[_value(block, b"Uniqueid")])
-            elif block.startswith(b"Event: Hangup"):
-                ours = self._sent.pop(_value(block, b"Uniqueid"), None) is not None
-                if ours and now < warm_up_s + seconds:
+        async with asyncio.timeout(warm_up_s + seconds + LAST_CALLS_S):
+            while self._sent:
+                block = await reader.readuntil(b"\r\n\r\n")
+                now, sent_at = time.perf_counter() - began, None
+                if block.startswith(b"Event: OriginateResponse"):
+                    identity = _value(block, b"ActionID")
+                    if b"\r\nResponse: Failure\r\n" in block:
+                        sent_at = self._sent.pop(identity, None)  # there may have been no channel, so no hang-up
+                    elif warm_up_s <= now < warm_up_s + seconds and identity in self._sent:
+                        tally.answered += 1
+                        tally.setup_s.append(time.perf_counter() - self._sent[identity])
+                elif block.startswith(b"Event: Hangup"):
+                    sent_at = self._sent.pop(_value(block, b"Uniqueid"), None)
+                if sent_at is not None and now < warm_up_s + seconds:
                     self._place(writer)
         writer.close()
         return tally

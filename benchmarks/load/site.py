@@ -54,6 +54,7 @@ class Site:
     Attributes:
         pids: the processes whose cost is of interest.
         truth: what the carrier saw.
+        clock: the calendar of accounts and engine.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Site:
     agents: tuple[str, ...]
     pids: dict[str, int] = field(default_factory=dict)
     truth: Path = Path()
+    clock: SystemClock = field(default_factory=lambda: SystemClock.starting_at(NOON_NEW_YORK))
 
     @property
     def _log(self) -> Path:
@@ -149,10 +151,10 @@ async def dialing(
     site: Site, limits: TrunkLimits, habits: Habits, ami_port: int | None = None, look_s: float = 1.0
 ) -> AsyncIterator[EngineProcess]:
     """An engine at work on the site's store, with its agents signed in, until the context ends in order."""
-    clock, gateway = SystemClock.starting_at(NOON_NEW_YORK), free_port()
+    gateway = free_port()
     directory = AgentDirectory(site.folder)
     screens = {name: directory.enrol(AgentId(name)) for name in site.agents}
-    engine = EngineProcess(site.folder, site.instance, site.trunk, limits, clock, gateway, ami_port, look_s)
+    engine = EngineProcess(site.folder, site.instance, site.trunk, limits, site.clock, gateway, ami_port, look_s)
     async with AsyncExitStack() as stack:
         shift = await stack.enter_async_context(asyncio.TaskGroup())
         async with engine:

@@ -6,16 +6,16 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
-import holidays
 import phonenumbers
-import zipcodes
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from compliance.locations import NumberClass, NumberPlace, Places, ZipPlace
+from compliance.locations import NumberClass, NumberPlace, Places
+from compliance.tables.postal import load_postal
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -30,21 +30,26 @@ def read_table(name: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def load_places() -> Places:
-    """All tables of places; takes about a second the first time."""
+def load_places(keep_in: Path | None = None) -> Places:
+    """All tables of places.
+
+    Args:
+        keep_in: folder in which what takes a second to make is kept for the next time; None: nowhere.
+    """
     table = read_table("places.toml")
     corrections = table["corrections"]
     same: dict[str, str] = corrections["same"]
     states = {c: {s: tuple(z) for s, z in rows.items()} for c, rows in table["states"].items()}
-    cities, zips, named = _postal(table, same)
+    postal = load_postal(table, partial(_clean, same=same), keep_in)
+    named = {(city["state"], alias): name for name, city in table["cities"].items() for alias in city["names"]}
     area_codes = _area_codes(table, same)
     prefixes = _prefixes(table, same)
     return Places(
         area_codes=area_codes,
         prefixes=prefixes,
         longest_prefix=max(map(len, prefixes)),
-        zips=zips,
-        cities=cities,
+        zips=postal.zips,
+        cities=postal.cities,
         named_cities=named,
         states=states,
         countries=table["countries"],
@@ -137,28 +142,6 @@ def _country(prefix: str) -> str | None:
     return None
 
 
-def _postal(
-    table: dict[str, Any], same: Mapping[str, str]
-) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[str, ZipPlace], dict[tuple[str, str], str]]:
-    """ZIP codes, cities to zones, and cities with rules of their own."""
-    fixed: dict[str, list[str]] = table["corrections"]["zips"]
-    counties = {(city["state"], county): name for name, city in table["cities"].items() for county in city["counties"]}
-    named = {(city["state"], alias): name for name, city in table["cities"].items() for alias in city["names"]}
-    cities: dict[tuple[str, str], set[str]] = defaultdict(set)
-    zips: dict[str, ZipPlace] = {}
-    for row in zipcodes.list_all():  # type: ignore[no-untyped-call]
-        code, state = row["zip_code"], row["state"]
-        zones = _clean(fixed.get(code, [row["timezone"]]), same)
-        if not zones:
-            zones = tuple(table["states"]["US"].get(state, ()))
-        if code in zips:
-            zones = tuple(sorted({*zones, *zips[code].zones}))
-        zips[code] = ZipPlace(zones, state, counties.get((state, row["county"])))
-        for name in (row["city"], *row["acceptable_cities"]):
-            cities[state, name.lower()].update(zones)
-    return {key: tuple(sorted(zones)) for key, zones in cities.items()}, zips, named
-
-
 class Holidays:
     """Named lists of days; a year is worked out when first asked for."""
 
@@ -183,6 +166,8 @@ class Holidays:
         return day in days
 
     def _year(self, name: str, year: int) -> frozenset[date]:
+        import holidays  # a quarter of a second, and many campaigns have no rule about holidays
+
         entry = self._table[name]
         days = {_day(text, year) for text in entry.get("days", [])}
         for source in entry.get("library", []):

@@ -1,4 +1,4 @@
-"""`dialer asterisk install | render | start | stop | status`: the private Asterisk from the command line."""
+"""`dialer asterisk install | render | start | run | stop | status`: the private Asterisk from the command line."""
 
 from __future__ import annotations
 
@@ -67,6 +67,15 @@ def start() -> None:
     instance.render()
     asyncio.run(instance.start())
     _say_status(running=True, detail=f"process {instance.pid()}, AMI on 127.0.0.1:{instance.ports.ami}")
+
+
+@app.command("run")
+def run_command() -> None:
+    """Write the configuration and turn into Asterisk: for containers and service managers (asterisk.start = false)."""
+    instance = own_instance(settings_file.load())
+    instance.render()
+    asyncio.run(instance.wait_startable())
+    instance.become()
 
 
 @app.command()

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from dialer.asterisk.errors import AsteriskError
 from dialer.asterisk.ports import Ports, taken
@@ -58,6 +58,11 @@ class Place:
         return self.spool / "recording"
 
     @property
+    def call_lines(self) -> Path:
+        """Where cel_custom writes; the last part is its own choice."""
+        return self.log / "cel-custom"
+
+    @property
     def library(self) -> Path:
         """Asterisk's own small database and keys."""
         return self.folder / "lib"
@@ -81,7 +86,17 @@ class Place:
         return self.etc / "asterisk.conf"
 
     def folders(self) -> tuple[Path, ...]:
-        return (self.folder, self.etc, self.log, self.spool, self.recordings, self.library, self.sounds, self.run)
+        return (
+            self.folder,
+            self.etc,
+            self.log,
+            self.call_lines,
+            self.spool,
+            self.recordings,
+            self.library,
+            self.sounds,
+            self.run,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +189,8 @@ class Instance:
         Raises:
             AsteriskError: already running, a port taken, it ended, or it was not ready in time (with the log's end).
         """
-        if self.pid() is not None:
-            raise AsteriskError(f"Asterisk is already running in {self.place.folder}: stop it first")
-        await self._wait_for_ports()
-        console = self.place.log / "console.log"
-        (self.place.log / "messages.log").unlink(missing_ok=True)
-        with console.open("wb") as output:
+        await self.wait_startable()
+        with (self.place.log / "console.log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *self.program.command("asterisk", ["-C", str(self.place.configuration)]),
                 env=self.program.environment(),
@@ -188,6 +199,7 @@ class Instance:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=0o077,  # recordings and call lines are nobody else's
             )
             if await process.wait() != 0:  # zero: it has gone into the background
                 raise self._failed("did not start")
@@ -197,6 +209,30 @@ class Instance:
         except TimeoutError:
             self.kill()
             raise self._failed(f"was not ready after {deadline_s:g} s") from None
+
+    def become(self) -> NoReturn:
+        """Turn this process into Asterisk, in the foreground: whoever started us watches and ends it.
+
+        Raises:
+            AsteriskError: the program cannot be run.
+        """
+        command = self.program.command("asterisk", ["-f", "-C", str(self.place.configuration)])
+        os.chdir(self.place.folder)
+        try:
+            os.execvpe(command[0], command, self.program.environment())  # noqa: S606  # no shell is wanted
+        except OSError as error:
+            raise AsteriskError(f"{command[0]} cannot be run: {error.strerror}") from error
+
+    async def wait_startable(self) -> None:
+        """Make sure that it does not run, that its ports are free, and that its log is a new one.
+
+        Raises:
+            AsteriskError: already running, or a port taken.
+        """
+        if self.pid() is not None:
+            raise AsteriskError(f"Asterisk is already running in {self.place.folder}: stop it first")
+        await self._wait_for_ports()
+        (self.place.log / "messages.log").unlink(missing_ok=True)
 
     async def _wait_for_ports(self) -> None:
         """Give a predecessor that was just killed a moment to let go of its ports: the kernel closes them after it."""

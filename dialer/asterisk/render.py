@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from typing import TYPE_CHECKING, Final
 
 from dialer.asterisk.errors import AsteriskError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment  # an engine that finds its Asterisk running renders nothing
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "asterisk_conf"
 """The dialer's own templates."""
@@ -70,6 +71,8 @@ def _only_checked(value: object) -> str:
 
 def environment(folder: Path = TEMPLATES) -> Environment:
     """A template environment over a folder, with the checking filters and nothing else."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     jinja = Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
@@ -96,6 +99,8 @@ def render_folder(values: Mapping[str, object], folder: Path = TEMPLATES) -> dic
     Raises:
         AsteriskError: a value outside its alphabet, or one that a template names and nobody gave.
     """
+    from jinja2 import TemplateError
+
     jinja = environment(folder)
     rendered = {}
     for file in sorted([*folder.glob("*.conf"), *folder.glob("*.conf.j2")]):

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -17,6 +18,14 @@ from domain.phone import PhoneNumber
 
 PREFIX: Final = re.compile(r"[0-9]{0,8}")
 KNOWN_CODECS: Final = frozenset({"ulaw", "alaw", "g722", "opus", "slin"})
+
+
+@cache
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class NumberFormat(StrEnum):
@@ -91,10 +100,7 @@ class SipTrunk:
     @property
     def is_loopback(self) -> bool:
         """Whether calls on this trunk cannot leave the machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
 
     @property
     def credentials(self) -> Registration | None:

@@ -47,6 +47,9 @@ class Plan:
     limits: TrunkLimits
     gateway_port: int
     offset_s: float
+    name: str
+    database: str
+    redis: str
     look_s: float
 
 
@@ -82,6 +85,9 @@ class EngineProcess:
         gateway_port: where agents' screens find it, before and after.
         ami_port: where it finds the AMI, when that is not Asterisk's own: a wire that can be cut.
         look_s: how often it reports.
+        name: the engine's.
+        database: what it shares with others; empty for a file of its own in the folder.
+        redis: what it shares with others; empty for nothing.
     """
 
     def __init__(
@@ -94,6 +100,10 @@ class EngineProcess:
         gateway_port: int,
         ami_port: int | None = None,
         look_s: float = LOOK_S,
+        *,
+        name: str = "killed",
+        database: str = "",
+        redis: str = "",
     ) -> None:
         ports, root = instance.ports, instance.program
         if ami_port is not None:
@@ -111,6 +121,9 @@ class EngineProcess:
             limits,
             gateway_port,
             clock.offset.total_seconds(),
+            name,
+            database or str(folder / "fairdial.db"),
+            redis,
             look_s,
         )
         self._process: asyncio.subprocess.Process | None = None
@@ -199,14 +212,15 @@ def _parts(plan: Plan) -> Parts:
     )
     return Parts(
         state_dir=plan.folder,
-        database=plan.folder / "fairdial.db",
+        database=plan.database,
         instance=instance,
         trunks=((plan.trunk, plan.limits),),
         countries=frozenset({"US"}),
         clock=SystemClock(timedelta(seconds=plan.offset_s)),
         attempt_log=plan.folder / "attempts.jsonl",
         gateway=ServerSettings(port=plan.gateway_port),
-        name="killed",
+        name=plan.name,
+        redis=plan.redis,
     )
 
 

@@ -182,6 +182,11 @@ class Softphone:
             self._control.close()
             self._control = None
 
+    async def ended(self) -> None:
+        """Return once baresip has ended, whoever ended it."""
+        if self._process is not None:
+            await self._process.wait()
+
     # --- what a person does with a telephone ---
 
     async def hang_up(self) -> None:

@@ -20,7 +20,7 @@ from dialer.asterisk.ports import PortBlock, lease
 from dialer.asterisk.registration import wait_registered
 from dialer.asterisk.root import PrivateRoot
 from dialer.asterisk.settings import AgentPhone, AsteriskSettings, Identity, SipTrunk
-from dialer.engine import FinishedAttempt
+from dialer.listeners import FinishedAttempt
 from dialer.testing.carrier import Carrier, CarrierSettings
 from dialer.testing.number_plan import tone_hz
 from dialer.testing.softphone import PhoneSettings, Softphone, phone_ports

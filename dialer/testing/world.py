@@ -24,8 +24,11 @@ from accounts.records import AccountRecord, PhoneRecord, store_account
 from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
-from dialer.engine import Engine, FinishedAttempt
+from dialer.engine import Engine
+from dialer.holds import Holds, NoHolds
+from dialer.listeners import FinishedAttempt
 from dialer.pacing_memory import PacingMemory
+from dialer.reconciliation import Lines
 from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
@@ -52,6 +55,7 @@ class Allow:
     retry_at: datetime | None = None
     reasons: Sequence[Reason] = ()
     counted: bool = True
+    under_consent: bool = False
     flags: Sequence[str] = ()
     policy: str = "none"
     policy_hash: str = "none"
@@ -68,6 +72,8 @@ class Setup:
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
         shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
+        lines: what the switch writes of calls while no engine runs.
+        holds: what may keep campaigns from dialing.
     """
 
     folder: Path
@@ -81,6 +87,8 @@ class Setup:
     shifts: ShiftPlan = field(default_factory=ShiftPlan)
     switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
     store: Callable[[Store], AsyncStore] = AsyncStore
+    lines: Lines = lambda _wanted, _now: {}
+    holds: Callable[[Clock], Holds] = lambda _clock: NoHolds()
 
 
 def settings(**changes: object) -> CampaignSettings:
@@ -211,6 +219,8 @@ class _Lives:
             name="test",
             memory=PacingMemory(setup.folder / "pacing"),
             heard_at=world.switch.heard_at,
+            lines=setup.lines,
+            holds=setup.holds(world.clock),
             shifts=setup.shifts,
         )
         if self.began:

@@ -5,12 +5,15 @@ import random
 from functools import partial
 
 import pytest
+from sqlalchemy import select
 
-from accounts import campaigns
+from accounts import campaigns, suppression
 from accounts.errors import StoreFullError, StoreLockedError
-from accounts.model import Mode
+from accounts.model import Ending, Mode
+from accounts.tables import attempt_outcomes
 from agent_gateway.agent import AgentState
 from dialer.call import CallState
+from dialer.call_lines import Told
 from dialer.testing import world
 from dialer.testing.faults import FailingStore, FaultySwitch, Odds, broken, doubled, settled
 from dialer.testing.simulated_switch import Script
@@ -243,6 +246,44 @@ def test_a_restarted_engine_adopts_a_conversation_with_its_agent_and_its_line(tm
     setup = Setup(tmp_path, settings(), agents=1, accounts=1, script_for=lambda _number: TALKS)
     expected = (CallState.TALKING, 1, Outcome.CONVERSATION, AgentId("agent0"), 0)
     assert world.run(setup, scenario) == expected
+
+
+def test_a_call_that_ended_in_the_gap_has_the_outcome_that_the_switch_wrote_down(tmp_path):
+    def lines(wanted, now):
+        return {attempt: Told(Ending(Outcome.ABANDONED, ended_at=now), over=True, opted_out=True) for attempt in wanted}
+
+    async def scenario(w: World):
+        await reach(w, CallState.RINGING)
+        (call,) = w.engine.live()
+        await w.restart(away_s=60)
+        await w.until(lambda: w.engine.link_up)
+        number = world.number_of(0)
+        opt_outs = await w.store.read(suppression.in_force, w.clock.now(), number=number)
+        ends = await w.store.read(lambda tx: tx.execute(select(attempt_outcomes)).all())
+        return [(end.attempt_id == call.attempt, end.outcome) for end in ends], [one.source for one in opt_outs]
+
+    script = Script(post_dial_s=1, ring_s=5, talk_s=3, patience_s=5)
+    setup = Setup(tmp_path, settings(), agents=1, accounts=1, script_for=lambda _number: script, lines=lines)
+    assert world.run(setup, scenario) == ([(True, Outcome.ABANDONED)], ["key 9"])
+
+
+def test_lines_that_come_a_moment_late_are_waited_for_but_not_for_long(tmp_path):
+    asked = []
+
+    def lines(wanted, now):
+        asked.append(now)
+        return {attempt: Told(Ending(Outcome.UNKNOWN), over=False, opted_out=False) for attempt in wanted}
+
+    async def scenario(w: World):
+        await reach(w, CallState.RINGING)
+        await w.restart(away_s=60)
+        await w.until(lambda: w.engine.link_up)
+        return await w.store.read(lambda tx: tx.scalars(select(attempt_outcomes.c.outcome)).all())
+
+    script = Script(post_dial_s=1, ring_s=5, talk_s=3, patience_s=5)
+    setup = Setup(tmp_path, settings(), agents=1, accounts=1, script_for=lambda _number: script, lines=lines)
+    assert world.run(setup, scenario) == [Outcome.UNKNOWN]
+    assert (asked[-1] - asked[1]).total_seconds() < 1.1  # asked[0]: the first engine, with nothing to ask for
 
 
 def test_agents_come_back_by_themselves_when_the_switch_does(tmp_path):

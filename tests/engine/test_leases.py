@@ -1,5 +1,7 @@
 """Several engines and one campaign: who dials, and what a lost or silent shared state changes."""
 
+from functools import partial
+
 import pytest
 
 from dialer.coordinator import BEAT_S, HOLD_S, Coordinator, LeaseBoard
@@ -34,8 +36,9 @@ class Pair:
         self.clock = ManualClock(TUESDAY)
         self.state = Flaky(self.clock)
         self.boards = [LeaseBoard(name, self.clock) for name in ("one", "two")]
+        self.agents = {"one": [AgentId("amira")], "two": [AgentId("bruno")]}
         self.coordinators = [
-            Coordinator(self.state, board, lambda: [AgentId("amira")], lambda: {SEVEN: {"talking": 1}})
+            Coordinator(self.state, board, partial(self.agents.get, board.engine), lambda: {SEVEN: {"talking": 1}})
             for board in self.boards
         ]
 
@@ -96,11 +99,27 @@ async def test_without_the_shared_state_the_store_alone_decides_and_people_are_t
     assert pair.boards[1].held_elsewhere(SEVEN) == "one"
 
 
-async def test_figures_and_agents_of_all_engines_are_shared():
+async def test_an_agent_signed_in_at_two_engines_is_said_so_until_it_is_at_one():
     pair = Pair()
+    pair.agents["two"] = [AgentId("amira")]
     await pair.beat()
-    assert await pair.state.totals(SEVEN) == {"talking": 2}
-    assert await pair.state.whereabouts() == {AgentId("amira"): frozenset({"one", "two"})}
+    await pair.beat()
+    assert [each.trouble for each in pair.coordinators] == [
+        "signed in at more than one engine: amira at one and two; sign out at all but one"
+    ] * 2
+    pair.agents["two"] = []
+    await pair.beat()
+    await pair.beat()
+    assert [each.trouble for each in pair.coordinators] == ["", ""]
+
+
+async def test_an_engine_knows_the_figures_of_campaigns_that_others_dial_for():
+    pair = Pair()
+    pair.boards[0].leased(SEVEN, 1, until=15.0)
+    pair.boards[1].held_elsewhere(SEVEN)
+    await pair.beat()
+    assert pair.coordinators[1].figures == {SEVEN: {"talking": 2}}
+    assert pair.coordinators[0].figures == {}
 
 
 def test_trouble_stands_beside_what_a_campaign_does(tmp_path):

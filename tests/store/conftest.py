@@ -42,6 +42,7 @@ class Answer:
     retry_at: datetime | None = None
     reasons: tuple[Reason, ...] = ()
     counted: bool = True
+    under_consent: bool = False
     flags: tuple[str, ...] = ()
     policy: str = "test-1"
     policy_hash: str = "0"

@@ -24,7 +24,9 @@ CALLER_ID = PhoneNumber("+12125550100")
 
 def ruling(*, allowed: bool) -> SimpleNamespace:
     versions = {"policy": "p", "policy_hash": "h", "tzdata": "t"}
-    return SimpleNamespace(allowed=allowed, retry_at=NOON, reasons=(), counted=True, flags=(), **versions)
+    return SimpleNamespace(
+        allowed=allowed, retry_at=NOON, reasons=(), counted=True, under_consent=False, flags=(), **versions
+    )
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(engine=st.sampled_from(["e1", "e2"]))
     def crash(self, engine: str) -> None:
-        lost = self.floor.store.write(ledger.sweep_unknown, engine, self.floor.now)
+        lost = self.floor.store.write(ledger.sweep, engine, self.floor.now)
         self.open_attempts = [attempt for attempt in self.open_attempts if attempt not in lost]
         self.held = [held for held in self.held if held.engine != engine]
 

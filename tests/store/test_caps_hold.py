@@ -88,7 +88,8 @@ from domain.phone import PhoneNumber
 url, caller_id, now = sys.argv[1], PhoneNumber(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
 store = open_store(url, now)
 allow = SimpleNamespace(
-    allowed=True, retry_at=None, reasons=(), counted=True, flags=(), policy="p", policy_hash="h", tzdata="t"
+    allowed=True, retry_at=None, reasons=(), counted=True, under_consent=False, flags=(), policy="p", policy_hash="h",
+    tzdata="t",
 )
 (held,) = store.write(claim.claim, 1, 1, now, "dies")
 store.write(ledger.reserve, ReserveRequest(new_attempt_id(now), held, Mode.POWER, "t", caller_id, now), lambda _: allow)
@@ -102,7 +103,7 @@ def test_a_process_killed_between_reservation_and_outcome_has_counted(floor: Flo
     child = subprocess.run([sys.executable, "-c", CHILD, url, CALLER_ID.e164, NOON.isoformat()], check=False)
     assert child.returncode == -9
     assert number_of_attempts(floor.store) == 1
-    assert len(floor.store.write(ledger.sweep_unknown, "dies", floor.now)) == 1
+    assert len(floor.store.write(ledger.sweep, "dies", floor.now)) == 1
     outcome = floor.store.read(lambda tx: tx.execute(select(attempt_outcomes.c.outcome)).scalar_one())
     assert outcome == Outcome.UNKNOWN
 

@@ -203,6 +203,21 @@ def test_an_import_that_was_cut_off_is_taken_up_again(
     assert resume(floor.store, CLOCK) == []
 
 
+def test_an_import_at_work_in_another_process_is_not_taken_for_one_that_was_left(
+    floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, found = steps.step, []
+
+    def meanwhile(*args: object) -> object:
+        found.append(resume(floor.store, CLOCK))
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(steps, "step", meanwhile)
+    assert bring(floor, tmp_path, HEADER + row(1)).new == 1
+    assert set(found) == {None}
+    assert resume(floor.store, CLOCK) == []
+
+
 def test_persons_without_a_reference_are_told_apart_by_phone_and_last_name(floor: Floor, tmp_path: Path) -> None:
     header = "Account,Name,Phone,Balance\n"
     text = header + "A1,Pat Doe,2125560001,1\nA2,pat DOE,2125560001,2\nA3,Kim Roe,2125560001,3\n"

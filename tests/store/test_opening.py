@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from accounts import dialect
+from accounts import dialect, schema
 from accounts.async_store import AsyncStore
 from accounts.errors import (
     SecondEngineError,
@@ -92,6 +93,10 @@ def test_opening_again_changes_nothing_and_the_schema_is_that_of_the_tables(url:
     found = store.read(differences)
     store.close()
     assert found == []
+
+
+def test_the_newest_revision_is_found_without_alembic_and_is_the_one_that_alembic_finds() -> None:
+    assert schema.heads() == list(ScriptDirectory(str(Path(schema.__file__).parent / "migrations")).get_heads())
 
 
 def test_a_second_engine_process_is_refused_and_may_come_when_the_first_has_gone(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_an_attempt_without_an_end_counts_as_unknown(floor: Floor) -> None:
     (held,) = floor.claims()
     assert isinstance(floor.reserve(held), Reservation)
     floor.later(minutes=30)
-    assert len(floor.store.write(ledger.sweep_unknown, "e1", floor.now)) == 1
+    assert len(floor.store.write(ledger.sweep, "e1", floor.now)) == 1
     floor.later(days=2)
     (held,) = floor.claims()
     seen: list[CallFacts] = []

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event
 
 from accounts.importing.reader import MAX_BYTES
 from accounts.store import open_store
-from dialer import cli
+from dialer.__main__ import main
 from dialer.asterisk.instance import Status
 from domain.clock import SystemClock
 
@@ -52,7 +52,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["dialer", *words])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         told = capsys.readouterr()
         return int(ended.value.code or 0), told.out + told.err
 
@@ -359,7 +359,7 @@ def test_the_doctor_says_what_is_wrong_and_does_not_stop_at_the_first_thing(
 
 def test_the_program_itself_ends_with_one_line_too(tmp_path: Path) -> None:
     environment = os.environ | {"FAIRDIAL_CONFIG": str(tmp_path / "nothing.toml")}
-    root = Path(cli.__file__).parents[1]
+    root = Path(__file__).parents[3]
     ended = subprocess.run(
         [sys.executable, "-m", "dialer", "campaign", "status"],
         cwd=root,

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from dialer.timings import LoopWatch
 from web import operations
-from web.operations import AddressTakenError, listen
+from web.listening import AddressTakenError, listen
 
 pytestmark = pytest.mark.unit
 
