@@ -61,6 +61,12 @@ bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing qui
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
 	@nice $(BIN)/python -m benchmarks.pacing.cost
 
+bench-pacing-days: $(VENV)/.ready ## a hundred days of 10 and of 100 agents with the day held, about an hour; goes on where it was
+	@for n in 10 100; do nice $(BIN)/python -m benchmarks.pacing.days $$n --picture docs/reference/pictures/pacing-days-$$n.svg || exit 1; done
+
+bench-pacing-harder: $(VENV)/.ready ## pacing on the harder floors beside the rule with perfect knowledge, about an hour; goes on where it was
+	@nice $(BIN)/python -m benchmarks.pacing.harder --publish docs/reference/pacing-harder.md
+
 quick full:
 	@:
 
@@ -71,4 +77,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos mutate compose-test quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate compose-test quick full bench-pacing-days bench-pacing-harder help asterisk demo check test test-long bench bench-pacing fmt lock

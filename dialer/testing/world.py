@@ -30,6 +30,7 @@ from dialer.holds import Holds, NoHolds
 from dialer.listeners import FinishedAttempt
 from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Lines
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -70,6 +71,7 @@ class Setup:
         agents: how many are signed in and ready.
         accounts: how many are due.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
+        shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
         lines: what the switch writes of calls while no engine runs.
         holds: what may keep campaigns from dialing.
@@ -83,6 +85,7 @@ class Setup:
     decide: Callable[[Facts], Ruling] = lambda _facts: Allow()
     channels: int = 100
     calls_per_second: float = 50.0
+    shifts: ShiftPlan = field(default_factory=ShiftPlan)
     switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
     store: Callable[[Store], AsyncStore] = AsyncStore
     lines: Lines = lambda _wanted, _now: {}
@@ -219,6 +222,7 @@ class _Lives:
             heard_at=world.switch.heard_at,
             lines=setup.lines,
             holds=setup.holds(world.clock),
+            shifts=setup.shifts,
         )
         if self.began:
             world.switch.new_connection()
