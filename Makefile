@@ -51,8 +51,7 @@ mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a te
 
 chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 8 minutes
 	@deploy/need-servers --load
-	@$(BIN)/python -m benchmarks.chaos
-	@$(BIN)/python -m benchmarks.chaos --servers
+	@$(BIN)/python -m benchmarks chaos chaos-servers
 
 compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
 	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)
