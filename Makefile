@@ -51,8 +51,7 @@ mutate: $(VENV)/.ready ## change the law a little, thousands of times: does a te
 
 chaos: asterisk ## kill and cut things under load; a table of what became of each call, about 8 minutes
 	@deploy/need-servers --load
-	@$(BIN)/python -m benchmarks.chaos
-	@$(BIN)/python -m benchmarks.chaos --servers
+	@$(BIN)/python -m benchmarks chaos chaos-servers
 
 compose-test: ## docker-compose.yml for real: from nothing to one recorded call (STAND_INS=1 where no image can be pulled)
 	@deploy/docker/compose-test $(if $(STAND_INS),--stand-ins)
@@ -60,6 +59,12 @@ compose-test: ## docker-compose.yml for real: from nothing to one recorded call 
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
 	@nice $(BIN)/python -m benchmarks.pacing.cost
+
+bench-pacing-days: $(VENV)/.ready ## a hundred days of 10 and of 100 agents with the day held, about an hour; goes on where it was
+	@for n in 10 100; do nice $(BIN)/python -m benchmarks.pacing.days $$n --picture docs/reference/pictures/pacing-days-$$n.svg || exit 1; done
+
+bench-pacing-harder: $(VENV)/.ready ## pacing on the harder floors beside the rule with perfect knowledge, about an hour; goes on where it was
+	@nice $(BIN)/python -m benchmarks.pacing.harder --publish docs/reference/pacing-harder.md
 
 quick full:
 	@:
@@ -71,4 +76,4 @@ fmt: $(VENV)/.ready ## format the code
 lock: ## write requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
 
-.PHONY: chaos mutate compose-test quick full help asterisk demo check test test-long bench bench-pacing fmt lock
+.PHONY: chaos mutate compose-test quick full bench-pacing-days bench-pacing-harder help asterisk demo check test test-long bench bench-pacing fmt lock

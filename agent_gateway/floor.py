@@ -154,15 +154,18 @@ class Floor:
 
     # --- what the engine asks ---
 
-    def reserve(self, attempt: AttemptId, terms: CallTerms) -> Agent | None:
-        """Take the longest idle fitting agent for a call, or None.
+    def reserve(
+        self, attempt: AttemptId, terms: CallTerms, *, leaving: frozenset[AgentId] = frozenset()
+    ) -> Agent | None:
+        """Take the longest idle fitting agent for a call, or None; nobody of those `leaving` soon.
 
         An attempt that has an agent already keeps it and gets that one back.
         """
         held = self.agent_of(attempt)
         if held is not None:
             return held if held.state is AgentState.RESERVED else None
-        chosen = match((seat.agent for seat in self._seats.values()), terms.skills)
+        staying = (seat.agent for id_, seat in self._seats.items() if id_ not in leaving)
+        chosen = match(staying, terms.skills)
         if chosen is None:
             return None
         self._terms[attempt] = terms

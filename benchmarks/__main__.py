@@ -31,6 +31,8 @@ class Benchmark:
 
     title: str
     command: tuple[str, ...]
+    asked_for_only: bool = False
+    """Takes long, or asks something else than how fast."""
 
 
 BENCHMARKS: Final = {
@@ -41,12 +43,17 @@ BENCHMARKS: Final = {
     "memory": Benchmark("What an engine holds in memory", ("benchmarks.memory",)),
     "knee": Benchmark("Answered calls a second", ("benchmarks.load", "knee")),
     "floor": Benchmark("A floor of sixty agents", ("benchmarks.load", "floor")),
+    "twin": Benchmark("A real floor and the simulator", ("benchmarks.load", "twin"), asked_for_only=True),
+    "chaos": Benchmark("Faults under load, on a file", ("benchmarks.chaos",), asked_for_only=True),
+    "chaos-servers": Benchmark(
+        "Faults under load, on PostgreSQL and Redis", ("benchmarks.chaos", "--servers"), asked_for_only=True
+    ),
 }
 
 
 def main() -> None:
-    """Run those named on the command line, or all."""
-    names = sys.argv[1:] or list(BENCHMARKS)
+    """Run those named on the command line, or all that are not only for the asking."""
+    names = sys.argv[1:] or [name for name, each in BENCHMARKS.items() if not each.asked_for_only]
     if unknown := sorted(set(names) - BENCHMARKS.keys()):
         sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     for name in names:

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import count
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent_gateway.protocol import (
     Bye,
@@ -82,6 +83,9 @@ class GatewayClient:
                             return
             except (OSError, TimeoutError, ConnectionClosed):
                 pass
+            except InvalidStatus as error:
+                if error.response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise  # not a gateway; one that is just going answers with 503
             finally:
                 self._connection = None
             yield LinkLost()

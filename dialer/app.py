@@ -53,6 +53,7 @@ from dialer.number_wall import NumberWall
 from dialer.pacing_memory import PacingMemory
 from dialer.room_watch import RoomWatch
 from dialer.shared_state import MemoryState, SharedState
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.switch import AsteriskSwitch
 from dialer.switch_events import WANTED_EVENTS
@@ -107,6 +108,7 @@ class Parts:
         customer_packs: files of own rules beside those that ship.
         least_free_bytes: room that recordings must have before a recorded call is placed.
         redis: address of what several engines share; empty for an engine by itself.
+        shifts: agents' planned hours.
     """
 
     state_dir: Path
@@ -123,6 +125,7 @@ class Parts:
     customer_packs: tuple[Path, ...] = ()
     least_free_bytes: int = 1
     redis: str = ""
+    shifts: ShiftPlan = field(default_factory=ShiftPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,7 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             heard_at=lambda: client.heard_at,
             holds=StandingHolds(clock_watch, policy, clock, room_watch, lambda: lock.trouble),
             lines=lines.told,
+            shifts=parts.shifts,
         )
         directory = AgentDirectory(parts.state_dir, store)
         server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from itertools import cycle
 from typing import Final, Protocol
 
@@ -28,6 +29,7 @@ from dialer import floor_view
 from dialer.holds import Holds
 from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
 from dialer.trunks import Trunk, take_first
@@ -130,6 +132,7 @@ class LoopTools:
     decide: Callable[[Facts], Ruling]
     engine: str
     holds: Holds
+    shifts: ShiftPlan
 
 
 class CampaignLoop:
@@ -285,7 +288,7 @@ class CampaignLoop:
         if not tools.calls.may_dial():
             return Placed.KEPT
         attempt = new_attempt_id(tools.clock.now())
-        agent = tools.floor.reserve(attempt, terms_for(settings)) if reserve_agent else None
+        agent = self._reserved_agent(attempt) if reserve_agent else None
         if reserve_agent and agent is None:
             return Placed.KEPT
         trunk = take_first(trunks, tools.clock.monotonic())
@@ -331,6 +334,12 @@ class CampaignLoop:
         tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
         return Placed.DIALED
 
+    def _reserved_agent(self, attempt: AttemptId) -> Agent | None:
+        """An agent for this attempt, none of those who are about to leave."""
+        tools, guard_s = self._tools, self.pacer.learned.settings.leave_guard_s
+        leaving = tools.shifts.leaving(tools.clock.now(), tools.clock.monotonic(), guard_s)
+        return tools.floor.reserve(attempt, terms_for(self.campaign.settings), leaving=leaving)
+
     def _refused(self, refusal: Refusal) -> Placed:
         match refusal.cause:
             case RefusalCause.BLOCKED | RefusalCause.IN_CALL | RefusalCause.STALE_CLAIM:
@@ -359,6 +368,7 @@ class CampaignLoop:
             self.tally.windows(tools.clock.now()),
             capacity,
             tools.calls.health(),
+            partial(tools.shifts.of, at=tools.clock.now(), now=now),
         )
         full = self.pacer.complete(bare, held, tools.clock.now())
         others = tools.calls.beside(self.id) if full.settings.mode is Mode.PREDICTIVE else ()

@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from accounts import campaigns, suppression
+from accounts import campaigns, retention, suppression
 from accounts.importing.load import ImportPlan, load
 from accounts.importing.preview import preview
 from compliance.facts import SuppressionKind
@@ -97,6 +97,30 @@ def suppress(
     with opened_store() as store:
         new = store.write(suppression.suppress, kind, SystemClock().now(), number=parsed, source="operator")
     console.print(f"{parsed.masked} is {'now' if new else 'already'} suppressed: {kind.value}.", highlight=False)
+
+
+@app.command("retention")
+def show_retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would be removed; remove nothing")] = False,
+) -> None:
+    """What has been kept long enough by [retention] of fairdial.toml, and what stays all the same and why."""
+    if not dry_run:
+        fail("this version removes nothing yet: say --dry-run to see what has been kept long enough")
+    settings = settings_file.load()
+    table = Table()
+    table.add_column("kind")
+    for column in ("kept for", "older than", "would go", "stays: may still count", "stays: disputed"):
+        table.add_column(column, justify="right")
+    with opened_store(settings) as store:
+        periods = retention.Periods(**settings.retention.model_dump())
+        for share in store.read(retention.plan, periods, SystemClock().now()):
+            if share.before is None:
+                table.add_row(share.kind, "ever", "", "", "", "")
+            else:
+                days = getattr(periods, share.kind)
+                counts = (f"{count:,}" for count in (share.goes, share.counted, share.quarrelled))
+                table.add_row(share.kind, f"{days} days", f"{share.before:%Y-%m-%d}", *counts)
+    console.print(table)
 
 
 @app.command()

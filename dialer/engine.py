@@ -43,6 +43,7 @@ from dialer.outcome_writer import OutcomeWriter
 from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Lines, Reconciliation
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from dialer.trunks import Trunk
@@ -128,6 +129,7 @@ class Engine:
         heard_at: Callable[[], float] | None = None,
         holds: Holds | None = None,
         lines: Lines = lambda _wanted, _now: {},
+        shifts: ShiftPlan | None = None,
     ) -> None:
         self.counters = _Counters()
         self.link_up = False
@@ -158,7 +160,9 @@ class Engine:
         self._failover = Failover(store, self._trunks, clock, decide)
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
-        self._tools = LoopTools(store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds)
+        self._tools = LoopTools(
+            store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds, shifts or ShiftPlan()
+        )
 
     # --- running ----------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from accounts.model import CampaignSettings
+from agent_gateway.agent import AgentState as SeatState
 from agent_gateway.floor import AgentView as SeatView
 from dialer.call import CallRecord, CallState
 from dialer.originate import verdict_lag_s
+from dialer.shift_plan import Absence
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.settings import Mode, PacingSettings
 from pacing.snapshot import AgentState, AgentView, Capacity, FloorSnapshot, Health, LineStage, LineView, WindowTally
@@ -72,6 +74,7 @@ def snapshot(
     tallies: tuple[WindowTally, ...],
     capacity: Capacity,
     health: Health,
+    plans: Callable[[AgentId], Absence] = lambda _agent: Absence(),
 ) -> FloorSnapshot:
     """The floor at `now` for one campaign; lines of other campaigns on the same agents are in it, marked."""
     agents = tuple(
@@ -79,10 +82,12 @@ def snapshot(
             agent=seat.id,
             state=AgentState(seat.state.value),
             since=now - seat.elapsed_s,
+            leaves_at=planned.leaves_at,
             leaves_after_call=seat.leaving,
+            returns_at=planned.returns_at if seat.state is SeatState.PAUSED else None,
             skills=seat.skills,
         )
-        for seat in seats
+        for seat, planned in ((seat, plans(seat.id)) for seat in seats)
         if settings.required_skills <= seat.skills
     )
     lines = tuple(

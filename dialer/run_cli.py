@@ -24,6 +24,7 @@ from dialer.asterisk.installation import own_instance, secrets_folder, sip_trunk
 from dialer.asterisk.secret_files import generated
 from dialer.command_line import console, fail, opened_store
 from dialer.settings import Settings
+from dialer.shift_plan import ShiftPlan
 from dialer.trunks import TrunkLimits
 from domain.clock import SystemClock
 from domain.ids import AgentId
@@ -81,6 +82,7 @@ async def _run(settings: Settings, *, quiet: bool, drain: bool) -> None:
         redis=settings.redis_url,
         customer_packs=settings.customer_packs,
         least_free_bytes=settings.recordings_least_free_mb * 1_000_000,
+        shifts=ShiftPlan({AgentId(one.name): shift for one in settings.agents if (shift := one.shift()) is not None}),
         gateway=ServerSettings(host=settings.gateway.host, port=settings.gateway.port),
     )
     stop = asyncio.Event()

@@ -11,6 +11,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -18,6 +19,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from dialer.asterisk.settings import NumberFormat, SessionTimers
+from dialer.shift_plan import PlannedShift, planned
+from pacing.settings import SettingsError as PacingSettingsError
 
 CONFIG_VARIABLE: Final = "FAIRDIAL_CONFIG"
 DEFAULT_CONFIG: Final = Path("fairdial.toml")
@@ -87,6 +90,28 @@ class AgentSettings(_Section):
 
     name: Name
     skills: tuple[Name, ...] = ()
+    hours: str = ""
+    """Planned hours, as 09:00-17:30; nothing is dialed for the agent in the two minutes before they end."""
+    breaks: tuple[str, ...] = ()
+    """Planned breaks within them, as 12:00-12:30."""
+    zone: str = ""
+    """IANA zone of these times."""
+
+    @model_validator(mode="after")
+    def _hours_are_whole(self) -> Self:
+        self.shift()
+        return self
+
+    def shift(self) -> PlannedShift | None:
+        """The planned hours, if there are any."""
+        if not self.hours:
+            if self.breaks or self.zone:
+                raise ValueError(f"agent {self.name}: breaks and zone need hours")
+            return None
+        try:
+            return planned(self.hours, self.breaks, self.zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError, PacingSettingsError) as error:
+            raise ValueError(f"agent {self.name}: {error}") from error
 
 
 class GatewaySettings(_Section):
@@ -115,6 +140,20 @@ class DatabaseSettings(_Section):
     """Empty: SQLite in the state directory. Else an SQLAlchemy address, as postgresql+psycopg://user@host/name."""
     password_file: Path | None = None
     """Holds the password of the user in the address."""
+
+
+Days = Annotated[int, Field(ge=0, le=36_500)]
+
+
+class RetentionSection(_Section):
+    """For how many days each kind is kept; 0 is for ever. See docs/howto/operate.md."""
+
+    recordings: Days = 0
+    attempts: Days = 0
+    blocked: Days = 0
+    contacts: Days = 0
+    events: Days = 0
+    persons: Days = 0
 
 
 class AsteriskSection(_Section):
@@ -149,6 +188,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path("var")
     company: CompanySettings = CompanySettings()
     database: DatabaseSettings = DatabaseSettings()
+    retention: RetentionSection = RetentionSection()
     asterisk: AsteriskSection = AsteriskSection()
     gateway: GatewaySettings = GatewaySettings()
     web: WebSection = WebSection()

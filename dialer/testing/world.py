@@ -1,6 +1,7 @@
 """A whole call centre in virtual time: the real engine, floor and account store around a simulated switch.
 
-Only Telephony and Clock are exchanged; no branch in the engine knows. `run(setup, scenario)` gives a scenario a world
+Only Telephony and Clock are exchanged; no branch in the engine knows. The store has no twin: it is the SQLite store on
+a file, on which `tests/store` holds the same contract as on PostgreSQL. `run(setup, scenario)` gives a scenario a world
 with agents signed in and accounts loaded, and returns what the scenario returns.
 """
 
@@ -29,6 +30,7 @@ from dialer.holds import Holds, NoHolds
 from dialer.listeners import FinishedAttempt
 from dialer.pacing_memory import PacingMemory
 from dialer.reconciliation import Lines
+from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.testing import virtual_time
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
@@ -69,6 +71,7 @@ class Setup:
         agents: how many are signed in and ready.
         accounts: how many are due.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
+        shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
         lines: what the switch writes of calls while no engine runs.
         holds: what may keep campaigns from dialing.
@@ -82,6 +85,7 @@ class Setup:
     decide: Callable[[Facts], Ruling] = lambda _facts: Allow()
     channels: int = 100
     calls_per_second: float = 50.0
+    shifts: ShiftPlan = field(default_factory=ShiftPlan)
     switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
     store: Callable[[Store], AsyncStore] = AsyncStore
     lines: Lines = lambda _wanted, _now: {}
@@ -218,6 +222,7 @@ class _Lives:
             heard_at=world.switch.heard_at,
             lines=setup.lines,
             holds=setup.holds(world.clock),
+            shifts=setup.shifts,
         )
         if self.began:
             world.switch.new_connection()

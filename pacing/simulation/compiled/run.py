@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -173,6 +174,11 @@ def _figures(spread: Spread) -> tuple[float, float, float, float]:
 
 def true_forecast(load: Workload) -> Forecast:
     """The forecast of one who knows the workload's curves (and not what will come of any call)."""
+    return _forecast(replace(load, name="", seed=0, hours=0.0, warm_up_s=0.0, agents=(), window=""))
+
+
+@lru_cache(maxsize=16)
+def _forecast(load: Workload) -> Forecast:
     rng = np.random.default_rng(1)
     talk, wrap = _draws(load.talk, rng), _draws(load.wrap, rng)
     persons = load.post_dial_delay_s + _draws(load.ring_human, rng)
