@@ -166,9 +166,9 @@ class GatewayServer:
         pump = asyncio.create_task(self._pump(changes), name="agent server")
         origins: list[Origin | None] = [None, *(Origin(origin) for origin in self.settings.origins)]
         try:
-            async with serve(
-                self._serve, self.settings.host, self.settings.port, max_size=SIZE_LIMIT, origins=origins
-            ) as server:
+            # Messages are a few hundred bytes: compressing them costs more than sending them.
+            host, port = self.settings.host, self.settings.port
+            async with serve(self._serve, host, port, max_size=SIZE_LIMIT, origins=origins, compression=None) as server:
                 yield _port_of(server)
         finally:
             pump.cancel()

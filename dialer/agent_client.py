@@ -73,7 +73,7 @@ class GatewayClient:
         while True:
             try:
                 async with (
-                    connect(self._url, open_timeout=5) as connection,
+                    connect(self._url, open_timeout=5, compression=None) as connection,
                     contextlib.aclosing(self._session(connection)) as session,
                 ):
                     async for reply in session:

@@ -35,6 +35,8 @@ from reports.attempt_lines import AttemptLine, AttemptLog, BlockedLine, Line, Re
 _log = structlog.get_logger(__name__)
 
 AGAIN_S: Final = 1.0
+INTERVALS_EVERY_S: Final = 1.0
+"""Agents' hours are for reports: those of a second are written at once, and a crash may lose them."""
 NOT_FOUND_TRIES: Final = 10
 """A disposition may overtake the outcome it belongs to by a moment, not by more."""
 
@@ -57,6 +59,8 @@ class Chronicle:
         self._clock = clock
         self._log = log
         self._queue: asyncio.Queue[_Write] = asyncio.Queue()
+        self._intervals: list[floor.Interval] = []
+        self._flush: asyncio.TimerHandle | None = None
 
     # --- told by the engine -----------------------------------------------------------------------------------------
 
@@ -102,7 +106,9 @@ class Chronicle:
             reason=interval.reason,
             attempt=interval.attempt,
         )
-        self._tell("agent interval", lambda tx: floor.record_intervals(tx, [row]))
+        self._intervals.append(row)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(INTERVALS_EVERY_S, self._tell_intervals)
 
     def recorded(self, row: CatalogueRow) -> None:
         """A recording has been finished."""
@@ -126,6 +132,7 @@ class Chronicle:
 
     async def drain(self) -> None:
         """Wait until everything told so far is written."""
+        self._tell_intervals()
         await self._queue.join()
 
     async def run(self) -> None:
@@ -156,6 +163,14 @@ class Chronicle:
             else:
                 return
             await asyncio.sleep(AGAIN_S)
+
+    def _tell_intervals(self) -> None:
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        if rows := tuple(self._intervals):
+            self._intervals.clear()
+            self._tell("agent intervals", lambda tx: floor.record_intervals(tx, rows))
 
     def _tell(self, what: str, operation: Callable[[Connection], object]) -> None:
         self._queue.put_nowait(_Write(what, operation))
