@@ -70,7 +70,7 @@ _log = structlog.get_logger(__name__)
 
 BEAT_S: Final = 0.5
 """Longest time between two ticks of a campaign's loop."""
-COALESCE_S: Final = 0.03
+COALESCE_S: Final = 0.05
 """Shortest time between two ticks: what changes within it is decided on at once."""
 CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
