@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import phonenumbers
@@ -198,10 +199,9 @@ def _zone(value: object, path: str) -> str:
     return value
 
 
-def _zone_names(known: list[frozenset[str]] = []) -> frozenset[str]:  # noqa: B006  # filled once
-    if not known:
-        known.append(frozenset(zoneinfo.available_timezones()))
-    return known[0]
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _enum(enum: type[E]) -> Callable[[object, str], E]:

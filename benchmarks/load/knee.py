@@ -112,7 +112,7 @@ async def _bare(site: Site, window: int) -> Point:
 
 
 async def _engine(site: Site, campaign: CampaignId, window: int) -> Point:
-    set_ratio(site.folder, campaign, window / AGENTS)
+    set_ratio(site, campaign, window / AGENTS)
     await asyncio.sleep(WARM_UP_S)
     before, mark = Reading.now(site.pids), site.log_size()
     await asyncio.sleep(MEASURED_S)
@@ -130,9 +130,9 @@ def setup_ms(line: AttemptLine) -> float | None:
     return None if line.answered_at is None else (line.answered_at - line.reserved_at) / timedelta(milliseconds=1)
 
 
-def set_ratio(folder: Path, campaign: CampaignId, ratio: float) -> None:
+def set_ratio(site: Site, campaign: CampaignId, ratio: float) -> None:
     """Change the running campaign, as a manager would; the engine takes it over within a second."""
-    store = open_store(folder / "fairdial.db", NOON_NEW_YORK)
+    store = open_store(site.store, NOON_NEW_YORK)
     try:
         store.write(campaigns.change, campaign, replace(SETTINGS, ratio=ratio))
     finally:

@@ -54,7 +54,7 @@ async def measure(folder: Path, console: Console) -> None:
         async with dialing(site, limits, HABITS):
             console.print(f"== {AGENTS} agents, {WARM_UP_S:g} s to warm up, {MINUTES:g} minutes measured")
             lines, span = await _watch(site)
-    real = {"utilisation": _utilisation(folder, *span), "abandonment": _abandonment(lines)}
+    real = {"utilisation": _utilisation(site, *span), "abandonment": _abandonment(lines)}
     lag_s = median(_seconds(lines, "answered_at", "verdict_at")) - HELLO_S
     bridge_ms = 1000 * median(_seconds(lines, "verdict_at", "joined_at"))
     console.print(f"== simulator, {RUNS} runs")
@@ -95,7 +95,7 @@ def _abandonment(lines: tuple[AttemptLine, ...]) -> float:
     return lost / (lost + served)
 
 
-def _utilisation(folder: Path, began: datetime, ended: datetime) -> float:
+def _utilisation(site: Site, began: datetime, ended: datetime) -> float:
     """Talk and wrap-up as a share of the time agents were there, by the store's own intervals."""
 
     def read(tx: Connection) -> tuple[float, float]:
@@ -107,7 +107,7 @@ def _utilisation(folder: Path, began: datetime, ended: datetime) -> float:
                 working += seconds * (row.state in WORKING)
         return working, there
 
-    store = open_store(folder / "fairdial.db", NOON_NEW_YORK)
+    store = open_store(site.store, NOON_NEW_YORK)
     try:
         working, there = store.read(read)
     finally:

@@ -286,6 +286,25 @@ def test_lines_that_come_a_moment_late_are_waited_for_but_not_for_long(tmp_path)
     assert (asked[-1] - asked[1]).total_seconds() < 1.1  # asked[0]: the first engine, with nothing to ask for
 
 
+def test_a_call_that_ended_during_a_cut_has_the_outcome_that_the_switch_wrote_down(tmp_path):
+    def lines(wanted, now):
+        return {
+            attempt: Told(Ending(Outcome.ABANDONED, treated_at=now), over=True, opted_out=False) for attempt in wanted
+        }
+
+    async def scenario(w: World):
+        await reach(w, CallState.RINGING)
+        await cut(w)
+        (finished,) = await w.until_finished(1)
+        status = w.engine.status()[w.campaign]
+        ends = await w.store.read(lambda tx: tx.scalars(select(attempt_outcomes.c.outcome)).all())
+        return finished.outcome, ends, status.abandoned_today
+
+    script = Script(post_dial_s=1, ring_s=5, talk_s=3, patience_s=5)
+    setup = Setup(tmp_path, settings(), agents=1, accounts=1, script_for=lambda _number: script, lines=lines)
+    assert world.run(setup, scenario) == (Outcome.ABANDONED, [Outcome.ABANDONED], 1)
+
+
 def test_agents_come_back_by_themselves_when_the_switch_does(tmp_path):
     async def scenario(w: World):
         await reach(w, CallState.TALKING)
