@@ -1,4 +1,4 @@
-"""What Asterisk wrote down of calls while no engine listened: `calls.jsonl`, read at start, folded into endings.
+"""What Asterisk wrote down of calls while no engine heard it: `calls.jsonl`, read after a gap, folded into endings.
 
 The dialplan and Asterisk append a line when a call is answered, judged, treated, joined, parted and hung up (see
 `asterisk_conf/cel_custom.conf`); none holds a telephone number. Lines may be doubled, out of order between channels,

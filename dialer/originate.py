@@ -20,6 +20,7 @@ MIN_RING_S: Final = 15.0
 VERDICT_LAG_S: Final = (MachineDetection().after_greeting_silence + 50) / 1000
 """From the end of "hello?" to the verdict: the silence that detection waits for, and a frame or two to notice it."""
 LEAST_PATIENCE_S: Final = 0.2
+"""Whatever a campaign asks for: an agent who is free needs a moment to be joined."""
 
 
 def verdict_lag_s(settings: CampaignSettings) -> float:
