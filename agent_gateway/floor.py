@@ -219,12 +219,18 @@ class Floor:
                 self._waiters.remove(waiter)
 
     def release(self, attempt: AttemptId) -> None:
-        """Let go of the agent reserved for an attempt, or take its account back; nothing happens if there is none.
+        """Let go of the agent reserved for an attempt; nothing happens if there is none.
 
         After `Telephony.join` was ordered, release only when the attempt has ended or the order has surely failed.
         """
         agent = self.agent_of(attempt)
-        if agent is not None and agent.state in _NOT_IN_CALL:
+        if agent is not None and agent.state is AgentState.RESERVED:
+            self._apply(agent.id, happened.Release(attempt))
+
+    def take_back(self, attempt: AttemptId) -> None:
+        """Take an account back that an agent still looks at; nothing happens if none does."""
+        agent = self.agent_of(attempt)
+        if agent is not None and agent.state is AgentState.PREVIEW:
             self._apply(agent.id, happened.Release(attempt))
 
     def not_dialed(self, agent: AgentId, words: str) -> None:

@@ -39,6 +39,9 @@ def create(
     release_ringing: Annotated[
         bool, typer.Option(help="predictive may give up lines that have rung 15 s when too many people would answer")
     ] = False,
+    preview_s: Annotated[
+        float, typer.Option(help="seconds an agent may look before saying dial or skip, preview", min=5, max=300)
+    ] = 45.0,
     trunk: Annotated[list[str] | None, typer.Option(help="name of a trunk; more, best first, to fail over")] = None,
     ring_s: Annotated[float, typer.Option(help="ring time, at least 15", min=15, max=120)] = 25.0,
     zone: Annotated[str, typer.Option(help="IANA zone in which the campaign's days begin")] = "America/New_York",
@@ -61,6 +64,7 @@ def create(
         mode=mode,
         ratio=ratio,
         release_ringing=release_ringing,
+        preview_s=preview_s,
         trunk=trunks[0],
         failover=tuple(trunks[1:]),
         ring_timeout_s=ring_s,

@@ -65,6 +65,11 @@ def pacing_settings(settings: CampaignSettings) -> PacingSettings:
     )
 
 
+def pacing_state(state: SeatState) -> AgentState:
+    """An agent's state as pacing counts: who looks at an account is kept for it."""
+    return AgentState.RESERVED if state is SeatState.PREVIEW else AgentState(state.value)
+
+
 def snapshot(
     now: float,
     settings: PacingSettings,
@@ -80,7 +85,7 @@ def snapshot(
     agents = tuple(
         AgentView(
             agent=seat.id,
-            state=AgentState(seat.state.value),
+            state=pacing_state(seat.state),
             since=now - seat.elapsed_s,
             leaves_at=planned.leaves_at,
             leaves_after_call=seat.leaving,

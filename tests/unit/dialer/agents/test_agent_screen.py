@@ -44,13 +44,14 @@ CALL = CallMessage(
     person="Ada [bold]Lovelace[/bold] \x1b[31m",
     lines=(Line(label="Balance", text="120.00 USD"),),
     say=("This call may be recorded.",),
+    preview_s=45.0,
     wrap_up_s=30.0,
     dispositions=disposition_choices(COLLECTIONS),
 )
 
 
 def state(name: AgentState, *, elapsed_s: float = 0.0, **fields: object) -> StateMessage:
-    in_call = name in {AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
+    in_call = name in {AgentState.PREVIEW, AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
     standard = {
         "reason": None,
         "phone_connected": True,
@@ -102,7 +103,7 @@ def drawn(shown: Screen, now: float = 100.0, width: int = 100) -> str:
 def test_a_key_without_a_meaning_does_nothing(name: AgentState, key: str) -> None:
     shown, asked = typed(screen(name), key)
     assert asked == []
-    assert (shown.form, shown.picking_pause) == (None, False)
+    assert (shown.form, shown.picking) == (None, None)
 
 
 @pytest.mark.parametrize(
