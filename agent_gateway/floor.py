@@ -76,6 +76,8 @@ __all__ = [
 ]
 
 _log = structlog.get_logger(__name__)
+REACTION_S: Final = 0.5
+"""A telephone key pressed sooner after an account was shown was not pressed for it."""
 _NOT_IN_CALL: Final = frozenset({AgentState.PREVIEW, AgentState.RESERVED})
 """States with an attempt that the switch need not have."""
 _ASKED: Final = {AgentState.PREVIEW: Asked.PREVIEW, AgentState.WRAP_UP: Asked.DISPOSITION}
@@ -471,7 +473,7 @@ class Floor:
             self._finish(agent.id, agent.attempt, happened.Dispose(agent.attempt), recorded)
 
     def _answer_preview(self, agent: Agent, meant: Preview) -> None:
-        if agent.attempt is not None:
+        if agent.attempt is not None and self._clock.monotonic() - agent.since >= REACTION_S:
             answer = self.dial if meant is Preview.DIAL else self.skip
             answer(agent.id, agent.attempt)
 

@@ -62,7 +62,9 @@ class EngineCollector(Collector):
         yield _by("dialer_calls", "Calls alive, by state.", "state", {s.value: calls[s] for s in CallState})
         yield _by("dialer_agents", "Agents, by state.", "state", {s.value: agents[s] for s in AgentState})
         previews = CounterMetricFamily(
-            "dialer_previews_ended", "Accounts agents have looked at before a call, by how that ended.", labels=("end",)
+            "dialer_previews_ended",
+            "Accounts agents have looked at before a call, by how that ended.",
+            labels=("result",),
         )
         for end in PreviewEnd:
             previews.add_metric((end.value,), engine.previews.counts[end])

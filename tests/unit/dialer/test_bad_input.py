@@ -76,7 +76,7 @@ def created(program: Program) -> None:
 # --- campaigns -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["start", "pause", "why"])
+@pytest.mark.parametrize("command", ["start", "pause", "why", "skipped"])
 def test_a_campaign_that_does_not_exist_and_the_names_there_are(program: Program, command: str) -> None:
     created(program)
     assert "there are: Cards" in refused(program, "campaign", command, "Crads")
