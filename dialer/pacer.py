@@ -20,7 +20,7 @@ from accounts.model import Campaign, Claim
 from agent_gateway.agent import Agent
 from agent_gateway.agent import AgentState as SeatState
 from dialer.call import CallRecord, CallState
-from dialer.floor_view import pacing_settings, pacing_state
+from dialer.floor_view import PACING_STATES, pacing_settings
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.answer_model import AccountFacts
 from pacing.controller import first_braking
@@ -122,7 +122,7 @@ class CampaignPacer:
             if known:
                 self.learned.agent_left(agent.id, agent.since)
             return
-        state = pacing_state(agent.state)
+        state = PACING_STATES[agent.state]
         self.learned.agent_is(agent.id, state, agent.since, leaves_after_call=agent.is_leaving, skills=agent.skills)
 
     # --- calls ------------------------------------------------------------------------------------------------------

@@ -93,19 +93,26 @@ class Previews:
 
     Args:
         loop_of: the loop of a campaign that runs here.
+        may_show: whether this engine may dial at all, and for this campaign.
 
     Attributes:
         counts: how looks ended since the start.
     """
 
     def __init__(
-        self, store: AsyncStore, floor: Floor, clock: Clock, loop_of: Callable[[CampaignId], Loop | None]
+        self,
+        store: AsyncStore,
+        floor: Floor,
+        clock: Clock,
+        loop_of: Callable[[CampaignId], Loop | None],
+        may_show: Callable[[CampaignId], bool],
     ) -> None:
         self.counts: Counter[PreviewEnd] = Counter()
         self._store = store
         self._floor = floor
         self._clock = clock
         self._loop_of = loop_of
+        self._may_show = may_show
         self._looks: dict[AttemptId, Look] = {}
 
     def shown(self, look: Look) -> None:
@@ -121,11 +128,11 @@ class Previews:
         """How many accounts of a campaign (of all) are being looked at, or are about to be dialed or given back."""
         return sum(campaign in {None, look.held.campaign} for look in self._looks.values())
 
-    def withdraw(self, *, may_dial: bool, mine: Callable[[CampaignId], bool]) -> None:
+    def withdraw(self) -> None:
         """Take back what may not be dialed now: campaign paused, stop switch, link down, lease lost, engine leaving."""
         for campaign in {look.held.campaign for look in self._looks.values()}:
             loop = self._loop_of(campaign)
-            if may_dial and loop is not None and mine(campaign) and not loop.obstacle():
+            if loop is not None and self._may_show(campaign) and not loop.obstacle():
                 continue
             for look in [look for look in self._looks.values() if look.held.campaign == campaign]:
                 self._floor.take_back(look.attempt)
