@@ -57,6 +57,7 @@ from domain.telephony import (
 )
 
 __all__ = [
+    "REACTION_S",
     "AgentChanged",
     "AgentView",
     "CallOrphaned",
