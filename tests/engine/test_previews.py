@@ -18,6 +18,7 @@ from accounts.model import Mode
 from accounts.tables import attempts, decisions, list_entries
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.floor import NotDialed, PreviewEnd
+from dialer.call_summary import CallSummaries
 from dialer.shared_state import Holder
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
@@ -243,6 +244,20 @@ def test_the_word_dial_makes_the_attempt_and_the_person_gets_this_agent(tmp_path
 
     found = world.run(setup_in(tmp_path), scenario)
     assert found == (True, Outcome.CONVERSATION, "agent0", {PreviewEnd.DIAL: 1})
+
+
+def test_what_is_known_of_the_account_can_be_read_before_the_call_and_in_it(tmp_path):
+    async def scenario(w: World):
+        summaries = CallSummaries(w.store, w.engine.previews.entry_of)
+        attempt = await shown(w)
+        before = await summaries.of(attempt)
+        w.floor.dial(w.agent(0).id, attempt)
+        await w.until(lambda: w.agent(0).state is AgentState.TALKING)
+        during = await summaries.of(attempt)
+        return before.person, before.say == during.say, dict(before.lines)["Attempts"], dict(during.lines)["Attempts"]
+
+    found = world.run(setup_in(tmp_path), scenario)
+    assert found == ("Person 0", True, "0 on this account", "1 on this account")
 
 
 def test_telephone_keys_dial_and_skip(tmp_path):
