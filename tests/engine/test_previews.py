@@ -367,7 +367,7 @@ STEPS = {
         max_size=12,
     )
 )
-@hypothesis_settings(max_examples=20, deadline=None)
+@hypothesis_settings(max_examples=12, deadline=None)
 def test_each_call_was_asked_for_and_each_account_has_a_place(tmp_path_factory, steps):
     asked = set()
 
