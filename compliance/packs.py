@@ -266,6 +266,7 @@ def _frequency(reader: Reader, _known: Known, code: ReasonCode = ReasonCode.FREQ
         consented=reader.flag("count_consented", default=False),
         consent_lifts=reader.flag("consent_lifts", default=True),
         lifted_by=reader.many("lifted_by", ConsentKind),
+        revoked_by=reader.many("revoked_by", ConsentKind),
         relationship_lifts=reader.flag("relationship_lifts", default=False),
         voicemail_only=reader.flag("voicemail_only", default=False),
         reserved_lifts=reader.flag("reserved_lifts", default=False),
@@ -299,6 +300,7 @@ def _consent(reader: Reader, _known: Known) -> suppression.ConsentParams:
         given_to=reader.one("given_to", GivenTo) if reader.has("given_to") else None,
         relationship_lifts=reader.flag("relationship_lifts", default=False),
         ported_days=reader.whole("ported_days") if reader.has("ported_days") else None,
+        ported_unless=reader.many("ported_unless", SuppressionKind),
         revoked_by=reader.many("revoked_by", ConsentKind),
     )
     if not params.any_of:
