@@ -527,6 +527,7 @@ def _rule(reader: Reader, pack: str, country: str, known: Known) -> Rule:
         except_countries=reader.words("except_countries"),
         except_states=reader.words("except_states"),
         when=_when(reader),
+        message_too=reader.flag("message_too", default=True),
         effective_from=reader.day("effective_from") if reader.has("effective_from") else None,
         effective_to=reader.day("effective_to") if reader.has("effective_to") else None,
         pack=pack,

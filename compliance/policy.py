@@ -146,7 +146,9 @@ class Policy:
             ]
             recorded = replace(key.call, voice=Voice.PRERECORDED)
             chosen = tuple(rule for rule in candidates if holds(rule.when, key.call))
-            spare = (rule for rule in candidates if rule not in chosen and holds(rule.when, recorded))
+            spare = (
+                rule for rule in candidates if rule.message_too and rule not in chosen and holds(rule.when, recorded)
+            )
             found = self._choices[name] = (chosen, tuple(spare))
         return found
 

@@ -230,3 +230,43 @@ def test_a_province_keeps_its_own_holidays(ask: Ask, state: str, zone: str, code
         history=[{"at": "2026-07-01T15:00:00Z", "channel": "letter", "result": "sent"}],
     )
     assert found["codes"] == codes
+
+
+# --- what lifts a rule, and what it binds ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "zip_code", "number"), [("FL", "33130", "+13055550147"), ("OR", "97204", "+15035550147")]
+)
+def test_an_agreed_call_back_does_not_lift_a_states_cap_on_solicitation(
+    ask: Ask, state: str, zip_code: str, number: str
+) -> None:
+    found = ask(
+        now="2026-11-20T20:00:00Z",
+        purpose="telemarketing",
+        mode="preview",
+        number={"e164": number},
+        addresses=[{"zip": zip_code, "state": state}],
+        history=[
+            {"at": f"2026-11-20T{hour}:00:00Z", "result": "no_answer", "under_consent": hour == 17}
+            for hour in (15, 17, 19)
+        ],
+        consents=[{"kind": "call_back", "given_to": "collector", "given_at": "2026-11-20T14:00:00Z"}],
+        registries={"national_dnc_file_date": "2026-11-10"},
+    )
+    assert (found["codes"], found["counted"]) == (["FREQUENCY"], True)
+
+
+def test_the_british_message_on_an_abandoned_call_is_no_marketing(ask: Ask) -> None:
+    call = {
+        "now": "2026-11-20T15:00:00Z",
+        "purpose": "telemarketing",
+        "campaign_country": "GB",
+        "number": {"e164": "+442079460123"},
+        "addresses": [{"country": "GB"}],
+        "registries": {"national_dnc_file_date": "2026-11-10"},
+        "policy": {"abandon_message": True},
+    }
+    assert ask(**call)["codes"] == []
+    assert "NO_PRERECORDED_FALLBACK" not in ask(**call)["flags"]
+    assert ask(voice="prerecorded", **call)["codes"] == ["CONSENT"]
