@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from compliance import walltime
 from compliance.facts import (
@@ -17,6 +18,7 @@ from compliance.facts import (
     NumberUse,
     PartyRole,
     PreferenceKind,
+    Purpose,
     Reassigned,
     Suppression,
     SuppressionKind,
@@ -49,6 +51,9 @@ class SuppressionParams:
     spouse_too: bool = False
 
 
+_ABOUT_DEBTS: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY, Purpose.LOCATION_INFO})
+
+
 def check_suppression(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:
     """Blocks while a suppression of the rule's kind matches the call."""
     params, facts = rule.params, moment.facts
@@ -68,15 +73,19 @@ def check_suppression(rule: Rule, _places: tuple[Location, ...], moment: Moment)
 
 
 def _concerns(suppression: Suppression, facts: CallFacts, params: SuppressionParams) -> bool:
-    """Whether every key the suppression has is the call's."""
-    person = suppression.person is None or suppression.person == facts.person
+    """Whether every key the suppression has is the call's.
+
+    Whom a call is for, or about which debt a collection call is, may be unknown: then it may be the one.
+    """
+    person = suppression.person is None or facts.person in {None, suppression.person}
+    unnamed = facts.debt is None and facts.account is None and facts.purpose in _ABOUT_DEBTS
     if params.spouse_too and facts.party_role is PartyRole.SPOUSE and suppression.debt is not None:
         person = True
     return (
         person
         and (suppression.number is None or suppression.number == facts.number.e164)
-        and (suppression.debt is None or suppression.debt == facts.debt)
-        and (suppression.account is None or suppression.account == facts.account)
+        and (unnamed or suppression.debt is None or suppression.debt == facts.debt)
+        and (unnamed or suppression.account is None or suppression.account == facts.account)
     )
 
 

@@ -270,3 +270,21 @@ def test_the_british_message_on_an_abandoned_call_is_no_marketing(ask: Ask) -> N
     assert ask(**call)["codes"] == []
     assert "NO_PRERECORDED_FALLBACK" not in ask(**call)["flags"]
     assert ask(voice="prerecorded", **call)["codes"] == ["CONSENT"]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "codes"),
+    [
+        ({}, ["CEASE"]),
+        ({"person": None}, ["CEASE"]),
+        ({"debt": None}, ["CEASE"]),
+        ({"debt": None, "account": "A1"}, []),  # another account, as far as is known
+        ({"person": None, "debt": "D2"}, []),
+        ({"person": "P2"}, []),
+    ],
+)
+def test_a_collection_call_for_nobody_or_nothing_named_may_be_the_suppressed_one(
+    ask: Ask, unknown: dict[str, str | None], codes: list[str]
+) -> None:
+    cease = [{"kind": "cease", "person": "P1", "debt": "D1"}]
+    assert ask(now=NOW, suppressions=cease, **unknown)["codes"] == codes
