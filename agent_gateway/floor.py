@@ -517,7 +517,6 @@ class Floor:
         after = seat.agent
         if (before.state, before.reason) != (after.state, after.reason):
             self._write_interval(seat, before)
-            _log.info("agent moved", agent=after.id, was=before.state, now=after.state, reason=after.reason)
         if before.attempt is not None and before.attempt != after.attempt:
             self._terms.pop(before.attempt, None)
         if before.leg is not None and after.leg is None and not isinstance(event, happened.LegLost):

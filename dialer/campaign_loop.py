@@ -47,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 CLAIM_AT_ONCE: Final = 40
 """Accounts held at a time; what is not dialed in the same tick is given back."""
-RESERVED_AT_ONCE: Final = 8
+RESERVED_AT_ONCE: Final = 24
 """Reservations under way at a time: they share a commit. What is beyond them goes only if the decision still holds."""
 TICK_BUDGET_S: Final = 0.8
 """A tick that takes longer stops placing calls: its decision is about to be stale."""
