@@ -34,7 +34,8 @@ from benchmarks.mutation.surgery import operate
 
 _ROOT = Path(__file__).parents[2]
 _STORE = _ROOT / "var" / "mutation.jsonl"
-_READ_AT_LOADING = {"compliance.packs", "compliance.policy", "compliance.rules", "compliance.tables.loader"}
+_TABLES = {"compliance.locations", "compliance.tables.loader", "compliance.tables.postal"}
+_READ_AT_LOADING = {"compliance.packs", "compliance.policy", "compliance.rules"} | _TABLES - {"compliance.locations"}
 """Modules whose work is done when the policy is loaded: it is loaded again under a change of theirs."""
 _SLOW = "test_properties.py"
 _LONGEST_S = 100
@@ -181,7 +182,7 @@ class Runner:
         try:
             if mutant is not None:
                 operate(mutant, self._texts[mutant.module])
-                _forget(self._policy, again=mutant.owner is None or mutant.module in _READ_AT_LOADING)
+                _forget(self._policy, mutant)
             said = next((str(at) for at in tests if not self._run(at)), "lived")
         except BaseException:  # noqa: BLE001  # the change broke the loading itself
             said = "loading"
@@ -189,14 +190,15 @@ class Runner:
         os._exit(0)
 
 
-def _forget(policy: Any, *, again: bool) -> None:
-    """Empty what the loaded policy remembers, or load it again."""
+def _forget(policy: Any, mutant: Mutant) -> None:
+    """Empty what the loaded policy remembers, or load it again, and the tables where the change may be in them."""
     import compliance
     from compliance import tables
 
-    if again:
+    if mutant.module in _TABLES:
         tables.load_places.cache_clear()
         tables.load_holidays.cache_clear()
+    if mutant.owner is None or mutant.module in _READ_AT_LOADING:
         policy.__dict__.update(compliance.load_policy().__dict__)
     policy._grounds.clear()
     policy._choices.clear()
