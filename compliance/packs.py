@@ -62,9 +62,9 @@ class Pack:
     title: str
     rules: tuple[Rule, ...]
     digest: str
-    customer: bool = False
-    expires: date | None = None
-    loosened: tuple[Loosening, ...] = ()
+    customer: bool
+    expires: date | None
+    loosened: tuple[Loosening, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,7 @@ class Reader:
             raise self.error(key, f"{wanted} is expected")
         return value
 
-    def text(self, key: str, default: str | None = None) -> str:
-        if default is not None and key not in self._table:
-            return default
+    def text(self, key: str) -> str:
         value: str = self._get(key, str, "text")
         if not value.strip():
             raise self.error(key, "text is expected, not an empty one")
