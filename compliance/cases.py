@@ -606,7 +606,6 @@ def answer(case: CallFacts | BadInput, policy: Policy) -> Decision:
         policy=policy.name_for("*"),
         policy_hash=policy.digest,
         tzdata=policy.tzdata,
-        under_consent=False,
     )
 
 

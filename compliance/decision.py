@@ -51,7 +51,7 @@ class Decision:
     policy: str
     policy_hash: str
     tzdata: str
-    under_consent: bool
+    under_consent: bool = False
     """It relies on a direct consent to calls above the limits."""
 
     @property
