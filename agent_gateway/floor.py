@@ -146,11 +146,14 @@ class Floor:
         """What the call asked for when its agent was reserved; the defaults for a call adopted after a restart."""
         return self._terms.get(attempt) or CallTerms()
 
-    def snapshot(self) -> FloorSnapshot:
+    def signed_in(self) -> list[Agent]:
         """Everyone signed in, for pacing."""
+        return [seat.agent for seat in self._seats.values() if seat.agent.is_signed_in]
+
+    def snapshot(self) -> FloorSnapshot:
+        """Everyone signed in, for people and figures."""
         now = self._clock.monotonic()
-        signed_in = (seat.agent for seat in self._seats.values() if seat.agent.is_signed_in)
-        return FloorSnapshot(now, tuple(AgentView.of(agent, now) for agent in signed_in))
+        return FloorSnapshot(now, tuple(AgentView.of(agent, now) for agent in self.signed_in()))
 
     # --- what the engine asks ---
 

@@ -40,7 +40,7 @@ from pacing import controller
 from pacing.decision import PacingDecision
 from pacing.pool import fair_theta
 from pacing.settings import Mode
-from pacing.snapshot import Capacity, FloorSnapshot, Health
+from pacing.snapshot import Capacity, FloorSnapshot, Health, LineView
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +59,10 @@ EMPTY_PAUSE_S: Final = 1.0
 class Calls(Protocol):
     """What the loop asks of the engine that owns the live calls."""
 
-    def live(self) -> Sequence[floor_view.LiveCall]: ...
+    def lines(self, campaign: CampaignId) -> Sequence[LineView]:
+        """Calls that need an agent and have none; those of other campaigns marked."""
+        ...
+
     def health(self) -> Health: ...
     def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
         """Theta and lines without an agent of each other campaign that predicts for the same agents."""
@@ -362,9 +365,8 @@ class CampaignLoop:
         bare = floor_view.snapshot(
             now,
             self.pacer.learned.settings,
-            self.id,
-            tools.floor.snapshot().agents,
-            tools.calls.live(),
+            tools.floor.signed_in(),
+            tools.calls.lines(self.id),
             self.tally.windows(tools.clock.now()),
             capacity,
             tools.calls.health(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -64,7 +64,7 @@ from domain.telephony import (
     TelephonyError,
     Treatment,
 )
-from pacing.snapshot import Health
+from pacing.snapshot import Health, LineView
 
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +76,6 @@ CAMPAIGNS_EVERY_S: Final = 1.0
 """How often the running campaigns and their settings are read again."""
 KEEP_EVERY_S: Final = 60.0
 """How often what pacing has learned is written down."""
-GUESSED_ANSWER_P: Final = 0.25
 LEASE: Final = timedelta(seconds=15)
 RECONCILE_AGAIN_S: Final = 1.0
 COUNTS_BY_30_DAYS: Final = "US"
@@ -95,8 +94,17 @@ class _Live:
     record: CallRecord
     account: str
     reserved_at: datetime
+    line: LineView | None = None
+    """How pacing sees it while it needs an agent."""
     unheard: bool = False
     """The switch could not be heard for a while during this call: it may have rung without our knowing."""
+
+    def call(self, attempt: AttemptId) -> LiveCall:
+        """The same for people and for pacing."""
+        route = "" if self.trunk is None else self.trunk.limits.name
+        return LiveCall(
+            attempt, self.campaign.id, self.actor.record, self.dialed_at, self.changed_at, self.reserved_for, route
+        )
 
 
 @dataclass(slots=True)
@@ -307,7 +315,7 @@ class Engine:
         tally = AbandonmentTally(
             settings.target_abandonment, settings.zone, days, day_binds=settings.country != COUNTS_BY_30_DAYS
         )
-        pacer.muster(self._floor.agent(seat.id) for seat in self._floor.snapshot().agents)
+        pacer.muster(self._floor.signed_in())
         return CampaignLoop(campaign, tally, pacer, self._tools, fence)
 
     async def _pacer_for(self, campaign: Campaign) -> CampaignPacer:
@@ -320,22 +328,21 @@ class Engine:
     # --- what campaign loops ask ------------------------------------------------------------------------------------
 
     def live(self) -> Sequence[LiveCall]:
+        """Every live call."""
+        return [live.call(attempt) for attempt, live in self._calls.items()]
+
+    def lines(self, campaign: CampaignId) -> Sequence[LineView]:
+        """Calls that need an agent and have none; those of other campaigns marked."""
         return [
-            LiveCall(
-                attempt,
-                live.campaign.id,
-                live.actor.record,
-                live.dialed_at,
-                live.changed_at,
-                live.reserved_for,
-                "" if live.trunk is None else live.trunk.limits.name,
-                self._answer_p(live.campaign.id, attempt),
-            )
-            for attempt, live in self._calls.items()
+            live.line if live.campaign.id == campaign else replace(live.line, ours=False)
+            for live in self._calls.values()
+            if live.line is not None
         ]
 
     def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
         """Theta and lines without an agent of each other campaign that predicts for the same agents."""
+        if len(self._loops) < 2:
+            return ()
         mine = self._loops[campaign].pacer.learned.settings.required_skills
         out = Counter(live.campaign.id for live in self._calls.values() if live.record.state in floor_view.AGENT_WANTED)
         found: list[tuple[float, int]] = []
@@ -343,15 +350,15 @@ class Engine:
             decision, theirs = other.pacer.latest, other.pacer.learned.settings.required_skills
             if other.id == campaign or decision is None or not other.predicts:
                 continue
-            if any(mine | theirs <= agent.skills for agent in self._floor.snapshot().agents):
+            if any(mine | theirs <= agent.skills for agent in self._floor.signed_in()):
                 found.append((decision.theta, out[other.id]))
         return found
 
-    def _answer_p(self, campaign: CampaignId, attempt: AttemptId) -> float:
-        """What the campaign's own pacing thinks of a line; a guess for lines of an earlier run."""
-        loop = self._loops.get(campaign)
-        line = None if loop is None else loop.pacer.learned.lines.get(attempt)
-        return GUESSED_ANSWER_P if line is None else line.answer_p
+    def _see_line(self, attempt: AttemptId, live: _Live) -> None:
+        """Show pacing the call as it is now, with what the campaign's own pacing has learned of it."""
+        loop = self._loops.get(live.campaign.id)
+        known = None if loop is None else loop.pacer.learned.lines.get(attempt)
+        live.line = floor_view.line_of(live.call(attempt), known)
 
     def health(self) -> Health:
         return self._health.health(link_up=self.may_dial())
@@ -408,10 +415,12 @@ class Engine:
             partial(self._reroute, settings.trunks),
             self._call_changed,
         )
+        if adopted is not None:
+            actor.record = adopted
         now = self._clock.monotonic()
-        self._calls[order.attempt] = _Live(
-            actor, campaign, order.to, trunk, now, now, agent, actor.record, account, reserved_at
-        )
+        live = _Live(actor, campaign, order.to, trunk, now, now, agent, actor.record, account, reserved_at)
+        self._calls[order.attempt] = live
+        self._see_line(order.attempt, live)
         self._tasks.create_task(self._live_call(order, campaign, actor, adopted))
 
     async def _live_call(
@@ -500,6 +509,7 @@ class Engine:
         if before.state is not record.state:
             live.changed_at = now
             self._wake.set()
+        self._see_line(attempt, live)
 
     def _calendar(self, monotonic: float | None) -> datetime | None:
         if monotonic is None:

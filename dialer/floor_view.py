@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from accounts.model import CampaignSettings
+from agent_gateway.agent import Agent
 from agent_gateway.agent import AgentState as SeatState
-from agent_gateway.floor import AgentView as SeatView
 from dialer.call import CallRecord, CallState
 from dialer.originate import verdict_lag_s
 from dialer.shift_plan import Absence
@@ -28,6 +28,11 @@ _STAGES: Final = {
 }
 """States in which a call still needs an agent; in the others it has one, or never will."""
 AGENT_WANTED: Final = frozenset(_STAGES)
+GUESSED_ANSWER_P: Final = 0.25
+"""What pacing takes for the chance of a line that an earlier run dialed."""
+_SEATS: Final[Mapping[SeatState, AgentState]] = {
+    state: AgentState(state.value) for state in SeatState if state is not SeatState.OFFLINE
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,6 @@ class LiveCall:
         changed_at: when its state last changed.
         reserved_for: the agent held for it before it was placed.
         route: the trunk it went out by; empty when an earlier engine placed it.
-        answer_p: chance that a person answers, as of when it was dialed.
     """
 
     attempt: AttemptId
@@ -48,7 +52,6 @@ class LiveCall:
     changed_at: float
     reserved_for: AgentId | None
     route: str
-    answer_p: float
 
 
 def pacing_settings(settings: CampaignSettings) -> PacingSettings:
@@ -65,12 +68,36 @@ def pacing_settings(settings: CampaignSettings) -> PacingSettings:
     )
 
 
+def line_of(call: LiveCall, known: LineView | None) -> LineView | None:
+    """A call as its own campaign's pacing sees it; None when it needs no agent, or has one.
+
+    Made when the call changes, not for each decision: a floor has hundreds of lines and decides many times a second.
+
+    Args:
+        call: how it stands.
+        known: what that pacing has learned of it, if it dialed it.
+    """
+    stage = _STAGES.get(call.record.state)
+    if stage is None:
+        return None
+    return LineView(
+        attempt=call.attempt,
+        stage=stage,
+        dialed_at=call.dialed_at,
+        since=call.changed_at,
+        answer_p=GUESSED_ANSWER_P if known is None else known.answer_p,
+        route=call.route,
+        reserved_for=call.reserved_for,
+        human_p=None if known is None else known.human_p,
+        answered_at=None if known is None else known.answered_at,
+    )
+
+
 def snapshot(
     now: float,
     settings: PacingSettings,
-    campaign: CampaignId,
-    seats: Iterable[SeatView],
-    calls: Iterable[LiveCall],
+    seats: Iterable[Agent],
+    lines: Sequence[LineView],
     tallies: tuple[WindowTally, ...],
     capacity: Capacity,
     health: Health,
@@ -80,30 +107,22 @@ def snapshot(
     agents = tuple(
         AgentView(
             agent=seat.id,
-            state=AgentState(seat.state.value),
-            since=now - seat.elapsed_s,
+            state=_SEATS[seat.state],
+            since=seat.since,
             leaves_at=planned.leaves_at,
-            leaves_after_call=seat.leaving,
+            leaves_after_call=seat.is_leaving,
             returns_at=planned.returns_at if seat.state is SeatState.PAUSED else None,
             skills=seat.skills,
         )
         for seat, planned in ((seat, plans(seat.id)) for seat in seats)
         if settings.required_skills <= seat.skills
     )
-    lines = tuple(
-        LineView(
-            attempt=call.attempt,
-            stage=_STAGES[call.record.state],
-            dialed_at=call.dialed_at,
-            since=call.changed_at,
-            answer_p=call.answer_p,
-            route=call.route,
-            reserved_for=call.reserved_for,
-            ours=call.campaign == campaign,
-        )
-        for call in calls
-        if call.record.state in _STAGES
-    )
     return FloorSnapshot(
-        now=now, settings=settings, agents=agents, lines=lines, tallies=tallies, capacity=capacity, health=health
+        now=now,
+        settings=settings,
+        agents=agents,
+        lines=tuple(lines),
+        tallies=tallies,
+        capacity=capacity,
+        health=health,
     )

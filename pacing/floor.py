@@ -348,12 +348,7 @@ class Pacer:
 
         Lines and agents keep their states and times; they get their chances and speeds from here, when they are known.
         """
-        lines = tuple(
-            line
-            if (known := self.lines.get(line.attempt)) is None
-            else replace(line, answer_p=known.answer_p, human_p=known.human_p, answered_at=known.answered_at)
-            for line in snapshot.lines
-        )
+        lines = tuple([_with_known(line, self.lines.get(line.attempt)) for line in snapshot.lines])
         agents = tuple(
             agent
             if (seen := self.agents.get(agent.agent)) is None or seen.pace == agent.pace
@@ -406,3 +401,12 @@ class Pacer:
         self.forecast = self.experience.forecast(version, self.settings, talking, wrapping, ringing)
         self.surge.expect(self.forecast.route(""), self.experience.rings[""].verdict_s)
         self.built_at = now
+
+
+def _with_known(line: LineView, known: LineView | None) -> LineView:
+    """The line with what was learned of it; the same object when it has that already, as most have."""
+    if known is None or (
+        line.answer_p == known.answer_p and line.human_p == known.human_p and line.answered_at == known.answered_at
+    ):
+        return line
+    return replace(line, answer_p=known.answer_p, human_p=known.human_p, answered_at=known.answered_at)
