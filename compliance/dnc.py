@@ -259,10 +259,10 @@ def _uniform(text: bytes) -> Indices | None:
 
 
 def _index(number: int) -> int:
-    """Place of a number of +1, of at most ten digits, or -1 where area code or exchange cannot begin like that."""
+    """Place of a number of +1 of ten digits, or one below zero where area code or exchange cannot begin like that."""
     exchange, line = divmod(number, _LINES)
     area, exchange = divmod(exchange, 1000)
-    if area < 200 or exchange < 200:
+    if exchange < 200:
         return -1
     return ((area - 200) * 800 + exchange - 200) * _LINES + line
 
@@ -271,5 +271,5 @@ def _indices(numbers: NDArray[np.int64]) -> Indices:
     exchange, line = np.divmod(numbers, _LINES)
     area, exchange = np.divmod(exchange, 1000)
     places: Indices = ((area - 200) * 800 + exchange - 200) * _LINES + line
-    places[(area < 200) | (area > 999) | (exchange < 200)] = -1
-    return places
+    places[(area > 999) | (exchange < 200)] = -1
+    return np.maximum(places, -1)

@@ -122,11 +122,6 @@ def _day_words(params: WindowParams, day: date, holidays: Holidays) -> str:
     return f"no calls on a {WEEKDAYS[day.weekday()]}"
 
 
-@dataclass(frozen=True, slots=True)
-class NoParams:
-    """A kind whose rule is all in its name."""
-
-
 def check_emergency(rule: Rule, places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:
     """Blocks in a state for which an operator switched a declared emergency on."""
     states = {place.state for place in places}

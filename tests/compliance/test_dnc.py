@@ -98,13 +98,28 @@ def test_every_usual_form_is_read(tmp_path: Path, text: bytes) -> None:
 
 
 def test_the_edges_of_the_numbering_plan_have_their_places(tmp_path: Path) -> None:
-    edges = ["2002000000", "2002000001", "9999999999", "2009999999", "2012000000"]
+    edges = ["2002000000", "2002000001", "9999999999", "2009999999", "2012000000", "2009990000"]
     listed = _built(tmp_path, "\n".join(edges).encode())
     assert listed.count == len(edges)
     assert all(f"+1{number}" in listed for number in edges)
     assert listed.contains_national(np.array([int(number) for number in edges], dtype=np.int64)).all()
-    for absent in ("+12002000002", "+19999999998", "+11999999999", "+1200199999", "+1", "", "+1abc", "+12001000000"):
+    for absent in (
+        "+12002000002",
+        "+19999999998",
+        "+11999999999",
+        "+1200199999",
+        "+1",
+        "",
+        "+1abc",
+        "+12001000000",
+        "+11992000000",
+        "+11999990000",
+    ):
         assert absent not in listed
+    assert "+11992000000" not in listed
+    assert "+11999990000" not in listed
+    assert "+12011990000" not in listed  # an exchange below 200, which would be the place of 200-999
+    assert not listed.contains_national(np.array([2011990000, 1999990000, -(10**12)], dtype=np.int64)).any()
 
 
 def test_other_countries_are_found_too(tmp_path: Path) -> None:
