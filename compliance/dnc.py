@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 _MAGIC: Final = "fairdial-dnc-1"
 _HEAD: Final = 4096
 _LINES: Final = 10_000
-_AREA_EXCHANGES: Final = 640_000
-_BITMAP: Final = _AREA_EXCHANGES * _LINES // 8
+_BITMAP: Final = 800 * 800 * _LINES // 8
 _CHUNK: Final = 48 << 20
 _PAGE_BITS: Final = 20
 _PAGE: Final = 1 << _PAGE_BITS - 3

@@ -160,12 +160,13 @@ class Runner:
                     print(f"{done} of {len(self._wanted)}", flush=True)
 
     def _tests(self, mutant: Mutant) -> list[int]:
-        """Tests that pass the line, those that killed most before first, then the quickest."""
+        """Tests that pass the line, those that killed most before first, then the quickest.
+
+        What is done when a module is loaded, and a field's default, passes no line of a test: any test may notice.
+        """
         name = mutant.module
         if mutant.owner is None or name in _READ_AT_LOADING:
-            mine = {at for (module, _), tests in self._lines.items() if module == name for at in tests}
-            if name in _READ_AT_LOADING:  # loaded before the first test: any may notice
-                mine = {at for tests in self._lines.values() for at in tests}
+            mine = {at for tests in self._lines.values() for at in tests}
         else:
             first, last = mutant.lines
             mine = {at for line in range(first, last + 1) for at in self._lines.get((name, line), ())}

@@ -72,7 +72,7 @@ def test_a_list_is_counted_by_first_rule_by_every_rule_and_by_hour(policy: compl
     night = replace(CALL, now=datetime(2026, 11, 20, 11, tzinfo=UTC))
     east = replace(night, addresses=(Address(tz="America/St_Johns"),))  # opens at 11:30 UTC
     litigator = Suppression(SuppressionKind.LITIGATOR)
-    calls = [CALL, night, east, CEASED, replace(CEASED, now=night.now), replace(CALL, suppressions=(litigator,))]
+    calls = [CALL, CEASED, replace(CEASED, now=night.now), night, east, replace(CALL, suppressions=(litigator,))]
     found = preflight(calls, policy)
     assert (found.callable_now, found.held) == (1, 3)
     assert found.by_rule == (("US-FDC-01", 2), ("US-FDC-06", 2), ("BASE-LITIGATOR", 1))

@@ -39,6 +39,7 @@ def _built(tmp_path: Path, text: bytes) -> dnc.DncFile:
         (b"2125550147\n2125550:47\n", 2),  # the sign after 9
         (b"2125550147\n212555/147\n", 2),  # the sign before 0
         (b"22125550147\n", 1),
+        (b"212,5550147x\n", 1),
         (b"+123456\n", 1),
         (b"+234567\n", 1),
         (b"+2345678901234567\n", 1),

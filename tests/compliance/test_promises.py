@@ -297,7 +297,7 @@ def test_a_rule_that_does_not_block_answers_with_an_empty_tuple(policy: complian
             Suppression(SuppressionKind.INTERNAL_DNC, person="P2"),
         ),
         emergencies=(Emergency("FL"),),
-        history=(event(old),),
+        history=(event(old), event(old + DAY), event(old + 2 * DAY)),
         relationship=Relationship(old),
         consents=(
             Consent(ConsentKind.WRITTEN_MARKETING, GivenTo.CREDITOR, old),
