@@ -143,8 +143,9 @@ _ATTEMPTS: Final = (
     .order_by(attempts.c.id, attempt_outcomes.c.seq)
 )
 _CONTACTS: Final = (
-    select(contacts, debts.c.client_id, debts.c.loan_account)
+    select(contacts, debts.c.client_id, debts.c.loan_account, phones.c.use)
     .join_from(contacts, debts, contacts.c.debt_id == debts.c.id, isouter=True)
+    .outerjoin(phones, and_(phones.c.person_id == contacts.c.person_id, phones.c.e164 == contacts.c.number))
     .where(
         or_(
             and_(contacts.c.person_id == bindparam("person"), contacts.c.at >= bindparam("since")),
@@ -336,6 +337,10 @@ def _contact(row: AnyRow, creditor: str) -> law.HistoryEvent:
         party_role=_party(result),
         direction=law.Direction(row.direction),
         channel=law.Channel(row.channel),
+        voice=law.Voice(row.voice or law.Voice.LIVE),
+        number_use=law.NumberUse(row.use or law.NumberUse.HOME),
+        message_left=row.message_left,
+        under_consent=row.under_consent,
         campaign=_text(row.campaign_id),
     )
 

@@ -61,7 +61,13 @@ def events_of(tx: Connection, attempt: AttemptId) -> Sequence[Event]:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact that was not an attempt of ours, in the words of the compliance case format."""
+    """A contact that was not an attempt of ours, in the words of the compliance case format.
+
+    Attributes:
+        recorded: a recorded or artificial voice spoke.
+        message_left: a recorded message was played on an abandoned call.
+        under_consent: the call relied on a direct consent.
+    """
 
     at: datetime
     result: str
@@ -71,6 +77,9 @@ class Contact:
     person: PersonId | None = None
     debt: DebtId | None = None
     campaign: CampaignId | None = None
+    recorded: bool = False
+    message_left: bool = False
+    under_consent: bool = False
 
 
 def record_contact(tx: Connection, contact: Contact) -> None:
@@ -86,6 +95,9 @@ def record_contact(tx: Connection, contact: Contact) -> None:
             "person_id": contact.person,
             "debt_id": contact.debt,
             "campaign_id": contact.campaign,
+            "voice": "prerecorded" if contact.recorded else None,
+            "message_left": contact.message_left,
+            "under_consent": contact.under_consent,
         },
     )
 

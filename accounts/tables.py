@@ -371,6 +371,9 @@ contacts: Final = Table(  # what was not an attempt of ours: inbound calls, lett
     _reference("person_id", "persons.id", optional=True),
     _reference("debt_id", "debts.id", optional=True),
     _reference("campaign_id", "campaigns.id", optional=True),
+    Column("voice", String(12)),  # null is live
+    Column("message_left", Boolean, nullable=False, server_default=false()),  # a recorded one, on an abandoned call
+    Column("under_consent", Boolean, nullable=False, server_default=false()),  # it relied on a direct consent
     Index("ix_contacts_person", "person_id", "at"),
     Index("ix_contacts_number", "number", "at"),
 )

@@ -77,6 +77,7 @@ class FrequencyParams:
         consented: whether calls under a direct consent count.
         consent_lifts: direct consent lifts the rule and this call then does not count.
         lifted_by: further consents that lift it.
+        revoked_by: kinds of consent whose revocation, for whatever matter, also ends `lifted_by` given before it.
         relationship_lifts: an established business relationship lifts it.
         voicemail_only: an unanswered call counts only where a message could have been left.
         reserved_lifts: an agent reserved before dialing lifts it.
@@ -97,6 +98,7 @@ class FrequencyParams:
     consented: bool = False
     consent_lifts: bool = True
     lifted_by: frozenset[ConsentKind] = frozenset()
+    revoked_by: frozenset[ConsentKind] = frozenset()
     relationship_lifts: bool = False
     voicemail_only: bool = False
     reserved_lifts: bool = False
@@ -183,7 +185,7 @@ def _later(one: datetime | None, other: datetime | None) -> bool:
 def _lifted(params: FrequencyParams, moment: Moment) -> bool:
     if params.consent_lifts and moment.direct_consent():
         return True
-    if params.lifted_by and moment.consented(params.lifted_by):
+    if params.lifted_by and moment.consented(params.lifted_by, after=moment.last_revocation(params.revoked_by)):
         return True
     return params.relationship_lifts and moment.relationship()
 

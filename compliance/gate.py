@@ -74,15 +74,8 @@ def _ground(facts: CallFacts, instant: datetime, policy: Policy) -> Ground:
 def evaluated(moment: Moment) -> Iterator[tuple[Bound, tuple[Block, ...]]]:
     """Every rule in force, with what it blocks: what `explain` tells."""
     for bound in moment.ground.rules:
-        if not bound.dated or _in_force(bound, moment):
+        if moment.in_force(bound):
             yield bound, bound.check(bound.rule, bound.places, moment)
-
-
-def _in_force(bound: Bound, moment: Moment) -> bool:
-    """Whether the rule is in force on the local date of any place it speaks of."""
-    rule = bound.rule
-    zones = [place.zone for place in bound.places] or moment.zones
-    return any(rule.in_force(moment.wall(zone).date()) for zone in zones)
 
 
 def _blocks(moment: Moment) -> list[Block]:
@@ -91,7 +84,7 @@ def _blocks(moment: Moment) -> list[Block]:
     facts = moment.facts
     absent = {name for name in ("suppressions", "preferences", "emergencies", "history") if not getattr(facts, name)}
     for bound in moment.ground.rules:
-        if bound.needs in absent or (bound.dated and not _in_force(bound, moment)):
+        if bound.needs in absent or (bound.dated and not moment.in_force(bound)):
             continue
         found = bound.check(bound.rule, bound.places, moment)
         if found:
@@ -128,10 +121,12 @@ def _turning_points(facts: CallFacts, policy: Policy) -> Iterator[datetime]:
     if ported is not None:
         for zone in _zones(facts, policy):
             yield walltime.until_wall(facts.now, zone, walltime.midnight(ported))
-    for rule in policy.rules:
-        if rule.effective_to is not None and rule.effective_to >= facts.now.date() - walltime.DAY:
-            for zone in _zones(facts, policy):
-                yield walltime.until_wall(facts.now, zone, walltime.midnight(rule.effective_to + walltime.DAY))
+    ground = policy.ground(facts, facts.stated_locations)
+    for bound in (*ground.rules, *(ground.fallback if facts.policy.abandon_message else ())):
+        end = bound.rule.effective_to
+        if end is not None and end >= facts.now.date() - walltime.DAY:
+            for zone in ground.zones or ("UTC",):
+                yield walltime.until_wall(facts.now, zone, walltime.midnight(end + walltime.DAY))
 
 
 def _zones(facts: CallFacts, policy: Policy) -> tuple[str, ...]:
@@ -146,7 +141,7 @@ def _counted(moment: Moment) -> bool:
     facts = moment.facts
     attorney, consented = facts.party_role is PartyRole.ATTORNEY, moment.direct_consent()
     if not attorney and not consented:
-        return moment.ground.counting
+        return moment.ground.counting or any(map(moment.in_force, moment.ground.counting_at_times))
     this = HistoryEvent(
         facts.now,
         Result.CONVERSATION,
@@ -161,6 +156,7 @@ def _counted(moment: Moment) -> bool:
         bound.rule.kind is Kind.FREQUENCY
         and isinstance(bound.rule.params, FrequencyParams)
         and counts(this, bound.rule.params, facts)
+        and moment.in_force(bound)
         for bound in moment.ground.rules
     )
 

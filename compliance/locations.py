@@ -88,6 +88,8 @@ class Places:
     """Leading digits (with country code) of all other numbers."""
     longest_prefix: int
     zips: Mapping[str, ZipPlace]
+    postcodes: Mapping[str, Mapping[str, ZipPlace]]
+    """Country to leading characters of a postal code to its place."""
     cities: Mapping[tuple[str, str], tuple[str, ...]]
     """(state, lower-case city) of the United States to its zones."""
     named_cities: Mapping[tuple[str, str], str]
@@ -192,22 +194,11 @@ def _of_number(places: Places, number: CalledNumber, place: NumberPlace, postal:
 
 
 def _zip(places: Places, code: str, country: str) -> ZipPlace | None:
-    """Place of a ZIP or postal code; Canada's first letter names the province."""
+    """Place of a ZIP code, or of a postal code by the longest leading characters that are known."""
     if country in US_TERRITORIES or country == "US":
         return places.zips.get(code[:5])
-    if country == "CA":
-        state = _CANADIAN_LETTER.get(code[:1].upper())
-        zones = places.states["CA"].get(state or "", ())
-        if state == "NL":
-            zones = ("America/Goose_Bay",) if code[:3].upper() in {"A0P", "A2V"} else ("America/St_Johns",)
-        return ZipPlace(zones, state, None) if state else None
-    return None
-
-
-_CANADIAN_LETTER: Final = {
-    "A": "NL", "B": "NS", "C": "PE", "E": "NB", "G": "QC", "H": "QC", "J": "QC", "K": "ON", "L": "ON", "M": "ON",
-    "N": "ON", "P": "ON", "R": "MB", "S": "SK", "T": "AB", "V": "BC", "Y": "YT",
-}  # fmt: skip
+    known, plain = places.postcodes.get(country, {}), code.upper()
+    return next((known[plain[:n]] for n in range(len(plain), 0, -1) if plain[:n] in known), None)
 
 
 def _of_address(places: Places, address: Address, basis: Basis) -> Iterable[Location]:

@@ -73,7 +73,9 @@ class Ground:
     announce: bool
     """A party may be where everyone must agree to a recording."""
     counting: bool
-    """A rule that counts calls applies."""
+    """A rule that counts calls applies, on every day."""
+    counting_at_times: tuple[Bound, ...] = ()
+    """Rules that count calls, but not on every day."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,13 @@ class Moment:
         """Today in every zone; the UTC date where no zone is known."""
         return {self.wall(zone).date() for zone in self.zones}
 
+    def in_force(self, bound: Bound) -> bool:
+        """Whether the rule is in force on the local date of any place it speaks of."""
+        if not bound.dated:
+            return True
+        zones = [place.zone for place in bound.places] or self.zones
+        return any(bound.rule.in_force(self.wall(zone).date()) for zone in zones)
+
     def without_agent(self) -> Moment:
         """The same moment as if no agent were reserved."""
         facts = replace(self.facts, agent_guaranteed=False, mode=Mode.PREDICTIVE)
@@ -161,6 +170,14 @@ class Moment:
             ):
                 return True
         return False
+
+    def last_revocation(self, kinds: frozenset[ConsentKind]) -> datetime | None:
+        """The last revocation of one of the kinds for this number, whatever it was about."""
+        mine = {None, self.facts.number.e164}
+        ends = (
+            consent.revoked_at for consent in self.facts.consents if consent.kind in kinds and consent.number in mine
+        )
+        return max((at for at in ends if at is not None and at <= self.instant), default=None)
 
     def relationship(self) -> bool:
         """An established business relationship: 18 months after a purchase, 3 months after an inquiry."""

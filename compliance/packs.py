@@ -261,6 +261,7 @@ def _frequency(reader: Reader, _known: Known, code: ReasonCode = ReasonCode.FREQ
         consented=reader.flag("count_consented", default=False),
         consent_lifts=reader.flag("consent_lifts", default=True),
         lifted_by=reader.many("lifted_by", ConsentKind),
+        revoked_by=reader.many("revoked_by", ConsentKind),
         relationship_lifts=reader.flag("relationship_lifts", default=False),
         voicemail_only=reader.flag("voicemail_only", default=False),
         reserved_lifts=reader.flag("reserved_lifts", default=False),
@@ -294,6 +295,7 @@ def _consent(reader: Reader, _known: Known) -> suppression.ConsentParams:
         given_to=reader.one("given_to", GivenTo) if reader.has("given_to") else None,
         relationship_lifts=reader.flag("relationship_lifts", default=False),
         ported_days=reader.whole("ported_days") if reader.has("ported_days") else None,
+        ported_unless=reader.many("ported_unless", SuppressionKind),
         revoked_by=reader.many("revoked_by", ConsentKind),
     )
     if not params.any_of:
@@ -520,6 +522,7 @@ def _rule(reader: Reader, pack: str, country: str, known: Known) -> Rule:
         except_countries=reader.words("except_countries"),
         except_states=reader.words("except_states"),
         when=_when(reader),
+        message_too=reader.flag("message_too", default=True),
         effective_from=reader.day("effective_from") if reader.has("effective_from") else None,
         effective_to=reader.day("effective_to") if reader.has("effective_to") else None,
         pack=pack,

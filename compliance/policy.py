@@ -146,7 +146,9 @@ class Policy:
             ]
             recorded = replace(key.call, voice=Voice.PRERECORDED)
             chosen = tuple(rule for rule in candidates if holds(rule.when, key.call))
-            spare = (rule for rule in candidates if rule not in chosen and holds(rule.when, recorded))
+            spare = (
+                rule for rule in candidates if rule.message_too and rule not in chosen and holds(rule.when, recorded)
+            )
             found = self._choices[name] = (chosen, tuple(spare))
         return found
 
@@ -173,8 +175,9 @@ class Policy:
         )
         decided = tuple(bound for bound in rules if bound.rule.kind not in {Kind.RECORDING, Kind.CONTENT})
         zones = tuple(dict.fromkeys(location.zone for location in locations))
-        counting = any(bound.rule.kind in _COUNTING for bound in decided)
-        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce, counting)
+        counting = [bound for bound in decided if bound.rule.kind in _COUNTING]
+        always, at_times = any(not bound.dated for bound in counting), tuple(bound for bound in counting if bound.dated)
+        return Ground(key.place, kind, routed, locations, zones, decided, tuple(fallback), announce, always, at_times)
 
 
 def _kind_of(facts: CallFacts, place: NumberPlace, stated: tuple[StatedLocation, ...]) -> _CallKind:

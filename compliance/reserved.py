@@ -58,7 +58,12 @@ def check_recorded_message(rule: Rule, _places: tuple[Location, ...], moment: Mo
 
 def message_blocks(moment: Moment) -> tuple[Block, ...]:
     """What would block the call if a recorded message were played on it."""
-    return tuple(block for bound in moment.ground.fallback for block in bound.check(bound.rule, bound.places, moment))
+    return tuple(
+        block
+        for bound in moment.ground.fallback
+        if moment.in_force(bound)
+        for block in bound.check(bound.rule, bound.places, moment)
+    )
 
 
 def check_brake(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:

@@ -103,6 +103,7 @@ class Rule:
         states: empty for the whole country.
         cities: empty for the whole state.
         basis: which kinds of knowledge put a party there.
+        message_too: a rule about recorded calls that binds the recorded message on an abandoned call as well.
         params: the values its kind works with; of the class the kind names.
         where: file and line of the record.
     """
@@ -123,6 +124,7 @@ class Rule:
     except_countries: frozenset[str] = frozenset()
     except_states: frozenset[str] = frozenset()
     when: When = field(default_factory=When)
+    message_too: bool = True
     effective_from: date | None = None
     effective_to: date | None = None
     pack: str = ""

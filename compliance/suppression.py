@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from compliance import walltime
 from compliance.facts import (
@@ -17,6 +18,7 @@ from compliance.facts import (
     NumberUse,
     PartyRole,
     PreferenceKind,
+    Purpose,
     Reassigned,
     Suppression,
     SuppressionKind,
@@ -42,11 +44,14 @@ class SuppressionParams:
     """
 
     kind: SuppressionKind
-    days: int | None
-    lifted_by: frozenset[ConsentKind]
-    relationship_lifts: bool
-    except_roles: frozenset[PartyRole]
-    spouse_too: bool
+    days: int | None = None
+    lifted_by: frozenset[ConsentKind] = frozenset()
+    relationship_lifts: bool = False
+    except_roles: frozenset[PartyRole] = frozenset()
+    spouse_too: bool = False
+
+
+_ABOUT_DEBTS: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY, Purpose.LOCATION_INFO})
 
 
 def check_suppression(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:
@@ -68,15 +73,19 @@ def check_suppression(rule: Rule, _places: tuple[Location, ...], moment: Moment)
 
 
 def _concerns(suppression: Suppression, facts: CallFacts, params: SuppressionParams) -> bool:
-    """Whether every key the suppression has is the call's."""
-    person = suppression.person is None or suppression.person == facts.person
+    """Whether every key the suppression has is the call's.
+
+    Whom a call is for, or about which debt a collection call is, may be unknown: then it may be the one.
+    """
+    person = suppression.person is None or facts.person in {None, suppression.person}
+    unnamed = facts.debt is None and facts.account is None and facts.purpose in _ABOUT_DEBTS
     if params.spouse_too and facts.party_role is PartyRole.SPOUSE and suppression.debt is not None:
         person = True
     return (
         person
         and (suppression.number is None or suppression.number == facts.number.e164)
-        and (suppression.debt is None or suppression.debt == facts.debt)
-        and (suppression.account is None or suppression.account == facts.account)
+        and (unnamed or suppression.debt is None or suppression.debt == facts.debt)
+        and (unnamed or suppression.account is None or suppression.account == facts.account)
     )
 
 
@@ -209,6 +218,7 @@ class ConsentParams:
         given_to: to whom; None: to the caller or the creditor.
         relationship_lifts: an established business relationship stands in for it.
         ported_days: days after a number was ported to wireless during which it may be treated as a landline.
+        ported_unless: do-not-call lists on which the number must not stand for that.
         revoked_by: kinds of consent whose revocation, for whatever matter, also ends what was given before it; the
             rule then says nothing where none was revoked.
     """
@@ -217,35 +227,39 @@ class ConsentParams:
     given_to: GivenTo | None
     relationship_lifts: bool
     ported_days: int | None
+    ported_unless: frozenset[SuppressionKind]
     revoked_by: frozenset[ConsentKind]
 
 
 def check_consent(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:
     """Blocks a call for which the technology used needs a consent that is not in force."""
-    params, facts = rule.params, moment.facts
+    params = rule.params
     assert isinstance(params, ConsentParams)  # noqa: S101  # the loader pairs kinds and parameters
-    revoked = _last_revocation(params, moment) if params.revoked_by else None
+    revoked = moment.last_revocation(params.revoked_by) if params.revoked_by else None
     if params.revoked_by and revoked is None:
         return ()
     if moment.consented(params.any_of, params.given_to, after=revoked):
         return ()
     if params.relationship_lifts and moment.relationship():
         return ()
-    ported = facts.number.ported_at
-    if params.ported_days is not None and ported is not None:
-        ages = [(day - ported).days for day in moment.days()]
-        if min(ages) >= 0 and max(ages) <= params.ported_days:
-            return ()
+    if _just_ported(params, moment):
+        return ()
     wanted = " or ".join(sorted(kind.replace("_", " ") for kind in params.any_of))
     since = f" given since the revocation of {revoked:%Y-%m-%d}" if revoked is not None else ""
     return (Block(ReasonCode.CONSENT, rule, f"no consent in force of the kind: {wanted}{since}", None),)
 
 
-def _last_revocation(params: ConsentParams, moment: Moment) -> datetime | None:
-    """The last revocation for this number, whatever it was about."""
-    revoked = (
-        consent.revoked_at
-        for consent in moment.facts.consents
-        if consent.kind in params.revoked_by and consent.number in {None, moment.facts.number.e164}
+def _just_ported(params: ConsentParams, moment: Moment) -> bool:
+    """Whether the number was ported to wireless so lately that it may be taken for a landline."""
+    ported, facts = moment.facts.number.ported_at, moment.facts
+    if params.ported_days is None or ported is None:
+        return False
+    ages = [(day - ported).days for day in moment.days()]
+    if min(ages) < 0 or max(ages) > params.ported_days:
+        return False
+    lists = [SuppressionParams(kind) for kind in params.ported_unless]
+    return not any(
+        s.kind is listed.kind and _concerns(s, facts, listed) and _runs_to(s, listed, moment) is not False
+        for s in facts.suppressions
+        for listed in lists
     )
-    return max((at for at in revoked if at is not None and at <= moment.instant), default=None)

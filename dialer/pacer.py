@@ -20,14 +20,14 @@ from accounts.model import Campaign, Claim
 from agent_gateway.agent import Agent
 from agent_gateway.agent import AgentState as SeatState
 from dialer.call import CallRecord, CallState
-from dialer.floor_view import pacing_settings
+from dialer.floor_view import PACING_STATES, pacing_settings
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.answer_model import AccountFacts
 from pacing.controller import first_braking
 from pacing.decision import CapCode, PacingDecision
 from pacing.floor import Pacer
 from pacing.settings import Mode
-from pacing.snapshot import AgentState, Candidate, FloorSnapshot, WindowTally
+from pacing.snapshot import Candidate, FloorSnapshot, WindowTally
 
 _log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ class CampaignPacer:
             if known:
                 self.learned.agent_left(agent.id, agent.since)
             return
-        state = AgentState(agent.state.value)
+        state = PACING_STATES[agent.state]
         self.learned.agent_is(agent.id, state, agent.since, leaves_after_call=agent.is_leaving, skills=agent.skills)
 
     # --- calls ------------------------------------------------------------------------------------------------------

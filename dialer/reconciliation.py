@@ -79,6 +79,9 @@ class Reconciliation:
         self._swept = False
         self._missing: frozenset[AttemptId] = frozenset()
         self._looked_at = clock.monotonic()
+        self._asked: set[AttemptId] = set()
+        self._said: dict[AttemptId, Told] = {}
+        self._reading = asyncio.Lock()
         self._returning: dict[AgentId, tuple[bool, float]] = {}
 
     async def catch_up(self, since: float) -> None:
@@ -167,13 +170,21 @@ class Reconciliation:
         return told
 
     async def ending_of(self, attempt: AttemptId) -> Ending | None:
-        """How a call ended that could not be heard to its end, by what the switch wrote; None if it wrote nothing."""
-        try:
-            told = await self._read_lines([attempt])
-        except StoreError as error:
-            _log.warning("what the switch wrote cannot be used", error=str(error))
-            return None
-        return told[attempt].ending if attempt in told and told[attempt].over else None
+        """How a call ended that could not be heard to its end, by what the switch wrote; None if it wrote nothing.
+
+        After a cut many calls ask at once: whoever comes to read asks for all who wait.
+        """
+        self._asked.add(attempt)
+        async with self._reading:
+            await asyncio.sleep(0)  # let those ask whose calls were given up together with this one
+            if attempt in self._asked:
+                asked, self._asked = self._asked, set()
+                try:
+                    self._said |= await self._read_lines(sorted(asked))
+                except StoreError as error:
+                    _log.warning("what the switch wrote cannot be used", error=str(error))
+        said = self._said.pop(attempt, None)
+        return said.ending if said is not None and said.over else None
 
     async def _release_unfollowed(self, there: Mapping[str, LiveChannel]) -> None:
         """Take down lines that ring for nobody. Who has answered is with an agent, or is the dialplan's to treat."""

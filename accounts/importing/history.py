@@ -39,6 +39,9 @@ _COLUMNS: Final[Mapping[str, str]] = {
     "result": "result outcome disposition status",
     "channel": "channel",
     "direction": "direction",
+    "voice": "voice callertype voicetype",
+    "message": "message messageleft messageplayed abandonmessage",
+    "consent": "underconsent consent directconsent",
 }
 _BY_NAME: Final = {name: field for field, names in _COLUMNS.items() for name in names.split()}
 _RESULTS: Final[Mapping[str, Result]] = {
@@ -65,6 +68,10 @@ _RESULTS: Final[Mapping[str, Result]] = {
 _DIRECTIONS: Final = {"": "out", "out": "out", "outbound": "out", "in": "in", "inbound": "in"}
 
 
+_VOICES: Final = {"": False, "live": False, "agent": False, "prerecorded": True, "recorded": True, "artificial": True}
+_FLAGS: Final = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryReport:
     """What an import of history did: rows read, contacts new and known before, rows that cannot be used."""
@@ -85,6 +92,9 @@ class _Row:
     result: Result
     channel: Channel
     direction: Direction
+    recorded: bool
+    message: bool
+    consent: bool
 
 
 class _UnusableError(Exception):
@@ -176,7 +186,18 @@ def _read(number: int, cells: Sequence[str], columns: Mapping[str, int], now: da
     except PhoneNumberError as error:
         raise _UnusableError("phone", called, str(error), "correct it, or remove the row") from error
     at = _instant(cell["at"], now, zone)
-    return _Row(number, account, parsed, at, result, Channel(channel), Direction(direction))
+    recorded = _word("voice", cell, _VOICES, "write live or prerecorded")
+    message, consent = (_word(field, cell, _FLAGS, "write yes or no") for field in ("message", "consent"))
+    sides = Channel(channel), Direction(direction)
+    return _Row(number, account, parsed, at, result, *sides, recorded, message, consent)
+
+
+def _word(field: str, cell: Mapping[str, str], words: Mapping[str, bool], advice: str) -> bool:
+    text = cell.get(field, "")
+    found = words.get(_plain(text))
+    if found is None or (text and not _plain(text)):
+        raise _UnusableError(field, text, "is not understood", advice)
+    return found
 
 
 def _instant(text: str, now: datetime, zone: ZoneInfo | None) -> datetime:
@@ -207,7 +228,18 @@ def _apply(tx: Connection, client: int, batch: Sequence[_Row]) -> tuple[int, int
         for debt, person in about:
             touched.add(debt)
             number = row.phone
-            contact = Contact(row.at, row.result, row.direction, row.channel, number, person, debt)
+            contact = Contact(
+                row.at,
+                row.result,
+                row.direction,
+                row.channel,
+                number,
+                person,
+                debt,
+                recorded=row.recorded,
+                message_left=row.message,
+                under_consent=row.consent,
+            )
             if _is_known(tx, contact):
                 same += 1
             else:

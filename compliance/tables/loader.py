@@ -14,7 +14,7 @@ from typing import Any
 import phonenumbers
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from compliance.locations import NumberClass, NumberPlace, Places
+from compliance.locations import NumberClass, NumberPlace, Places, ZipPlace
 from compliance.tables.postal import load_postal
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -49,12 +49,25 @@ def load_places(keep_in: Path | None = None) -> Places:
         prefixes=prefixes,
         longest_prefix=max(map(len, prefixes)),
         zips=postal.zips,
+        postcodes=_postcodes(table),
         cities=postal.cities,
         named_cities=named,
         states=states,
         countries=table["countries"],
         same=same,
     )
+
+
+def _postcodes(table: Mapping[str, Any]) -> dict[str, dict[str, ZipPlace]]:
+    """Places by the first characters of postal codes, longer ones beside the shorter ones they are cut out of."""
+    return {
+        country: {
+            prefix: ZipPlace(tuple(place["zones"]), place["state"], None)
+            for prefixes, place in rows.items()
+            for prefix in prefixes.split()
+        }
+        for country, rows in table["postcodes"].items()
+    }
 
 
 def _clean(zones: Any, same: Mapping[str, str]) -> tuple[str, ...]:
@@ -169,7 +182,7 @@ class Holidays:
         import holidays  # a quarter of a second, and many campaigns have no rule about holidays
 
         entry = self._table[name]
-        days = {_day(text, year) for text in entry.get("days", [])}
+        days = {day for text in entry.get("days", []) if (day := _day_or_none(text, year)) is not None}
         for source in entry.get("library", []):
             country, _, subdivision = source.partition("-")
             listed = holidays.country_holidays(country, subdiv=subdivision or None, years=(year - 1, year, year + 1))
@@ -183,8 +196,14 @@ def load_holidays() -> Holidays:
     table = read_table("holidays.toml")
     for entry in table.values():
         for text in entry.get("days", []):
-            _day(text, 2026)
+            _day_or_none(text, 2026)
     return Holidays(table)
+
+
+def _day_or_none(text: str, year: int) -> date | None:
+    """The day, or None in a year that does not have it."""
+    plain = text.removesuffix(" even")
+    return _day(plain, year) if plain == text or year % 2 == 0 else None
 
 
 def _day(text: str, year: int) -> date:

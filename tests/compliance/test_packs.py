@@ -134,6 +134,7 @@ MISTAKES = [
     (_swap('text = "Office hours."', 'text = "x"\nwhen = { wireless = "yes" }'), 17, "wireless"),
     (_swap('text = "Office hours."', 'text = "x"\ncountry = "US"'), 17, "country"),
     (HEAD + "[extra]\n", 8, "extra"),
+    (HEAD + "[further]\n[extra]\n", 9, "extra"),
 ]
 
 
@@ -254,6 +255,7 @@ def test_a_presumption_is_loosened_by_a_named_person_alone(customer: Callable[[s
         ('approved_by = "A. Counsel"\n', "", "approved_by: missing"),
         ('reason = "rebuttal factors reviewed"\n', "", "reason: missing"),
         ("rule =", "rules =", "rule: missing"),
+        ("rule =", 'colour = "red"\nrule =', "colour: unknown key"),
     ],
 )
 def test_nothing_else_can_be_loosened(
@@ -284,6 +286,8 @@ def test_versions_of_a_rule_stand_side_by_side_by_date(known: Known) -> None:
     assert len(parse_pack(HEAD + old + new, "mine.toml", known).rules) == 2
     with pytest.raises(PolicyError, match="stands already at"):
         parse_pack(HEAD + old + new.replace("2026-09-01", "2026-08-31"), "mine.toml", known)
+    with pytest.raises(PolicyError, match="stands already at"):
+        parse_pack(HEAD + new.replace("2026-09-01", "2026-08-31") + old, "mine.toml", known)
 
 
 def test_every_rule_is_complete(policy: compliance.Policy) -> None:
@@ -400,9 +404,11 @@ def test_a_suppression_a_consent_and_a_window_are_lifted_by_nothing_unless_they_
     told = 'kind = "suppression"\nsuppression = "cease"\ndays = 1\nrelationship_lifts = true\nspouse_too = true'
     assert _params(known, told) == SuppressionParams(SuppressionKind.CEASE, 1, frozenset(), True, frozenset(), True)
     sms = frozenset({ConsentKind.SMS})
-    assert _params(known, 'kind = "consent"\nany_of = ["sms"]') == ConsentParams(sms, None, False, None, frozenset())
+    assert _params(known, 'kind = "consent"\nany_of = ["sms"]') == ConsentParams(
+        sms, None, False, None, frozenset(), frozenset()
+    )
     told = 'kind = "consent"\nany_of = ["sms"]\nrelationship_lifts = true\nported_days = 15\ngiven_to = "collector"'
-    assert _params(known, told) == ConsentParams(sms, GivenTo.COLLECTOR, True, 15, frozenset())
+    assert _params(known, told) == ConsentParams(sms, GivenTo.COLLECTOR, True, 15, frozenset(), frozenset())
     window = _params(known, 'kind = "window"\nhours = { all = "none" }')
     assert window == WindowParams(((),) * 7, None, (), None, frozenset(), None, False, None)
     told = 'kind = "window"\nhours = { all = "none" }\nrelationship_lifts = true\nzone = "UTC"'
@@ -456,4 +462,12 @@ def test_a_count_may_be_loosened_to_what_it_is(customer: Callable[[str], complia
     policy = customer(LOOSEN.replace("max = 8", "max = 7"))
     assert not compliance.decide(_seven(), policy).allowed
     assert [(item.max, item.where.rpartition(":")[2]) for item in policy.loosened] == [(7, "8")]
-    assert [item.max for item in customer(LOOSEN.replace("max = 8", "off = true")).loosened] == [None]
+    off = customer(LOOSEN.replace("max = 8", "off = true"))
+    assert [item.max for item in off.loosened] == [None]
+    assert {rule.id for rule in policy.rules} - {rule.id for rule in off.rules} == {"US-FDC-10"}
+
+
+@pytest.mark.parametrize("loosen", ["3", "[3]", '[{ rule = "US-FDC-10" }]'])
+def test_each_loosening_is_a_table_of_its_own(known: Known, loosen: str) -> None:
+    with pytest.raises(PolicyError, match=r"mine\.toml: loosen: written as"):
+        parse_pack(f"loosen = {loosen}\n{HEAD}", "mine.toml", known, customer=True)

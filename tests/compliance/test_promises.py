@@ -287,7 +287,7 @@ def test_places_without_a_common_hour_have_no_next_instant_until_one_of_them_is_
 # --- every rule ------------------------------------------------------------------------------------------------------
 
 
-def test_a_rule_that_does_not_block_answers_with_an_empty_tuple(policy: compliance.Policy) -> None:
+def test_a_rule_that_does_not_block_answers_with_an_empty_tuple(policy: compliance.Policy, bare: Bare) -> None:
     old = NOON - timedelta(days=90)
     facts = call(
         registries=Registries(NOON.date()),
@@ -306,12 +306,15 @@ def test_a_rule_that_does_not_block_answers_with_an_empty_tuple(policy: complian
         preferences=(stated("11:00", "13:00"),),
     )
     work = CalledNumber("+18005550147", LineType.FIXED, NumberUse.WORK)
+    lifted = bare('kind = "consent"\nany_of = ["sms"]\nrelationship_lifts = true')
     asked = 0
     for purpose in Purpose:
         for role in PartyRole:
             for number in (facts.number, work):
-                moment = gate.moment_at(replace(facts, purpose=purpose, party_role=role, number=number), NOON, policy)
-                for _, found in gate.evaluated(moment):
-                    assert isinstance(found, tuple)
-                    asked += 1
-    assert asked > 300
+                for consents in (facts.consents, ()):
+                    for law in (policy, lifted):
+                        asking = replace(facts, purpose=purpose, party_role=role, number=number, consents=consents)
+                        for _, found in gate.evaluated(gate.moment_at(asking, NOON, law)):
+                            assert isinstance(found, tuple)
+                            asked += 1
+    assert asked > 1000

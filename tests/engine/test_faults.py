@@ -305,6 +305,32 @@ def test_a_call_that_ended_during_a_cut_has_the_outcome_that_the_switch_wrote_do
     assert world.run(setup, scenario) == (Outcome.ABANDONED, [Outcome.ABANDONED], 1)
 
 
+def test_many_calls_that_ended_during_a_cut_are_read_for_together_and_each_has_its_own_end(tmp_path):
+    scans = []
+
+    def lines(wanted, now):
+        scans.append(len(wanted))
+        return {attempt: Told(Ending(own_end(attempt)), over=True, opted_out=False) for attempt in wanted}
+
+    def own_end(attempt):
+        return Outcome.MACHINE if int(attempt, 16) % 2 else Outcome.NO_ANSWER
+
+    async def scenario(w: World):
+        await w.until(lambda: sum(call.record.state is CallState.RINGING for call in w.engine.live()) == 12)
+        await cut(w)
+        await w.until_finished(12)
+        finished = w.seen.finished[:12]
+        return [one.outcome for one in finished], [own_end(one.attempt) for one in finished]
+
+    campaign = settings(mode=Mode.POWER, ratio=6.0, ring_timeout_s=30.0)
+    script = Script(post_dial_s=0.2, ring_s=5, verdict=Verdict.MACHINE)
+    setup = Setup(tmp_path, campaign, agents=2, accounts=12, script_for=lambda _number: script, lines=lines)
+    told, expected = world.run(setup, scenario)
+    assert told == expected
+    assert sum(scans) == 12
+    assert len([scan for scan in scans if scan]) <= 3
+
+
 def test_agents_come_back_by_themselves_when_the_switch_does(tmp_path):
     async def scenario(w: World):
         await reach(w, CallState.TALKING)
