@@ -114,6 +114,7 @@ def _retry_at(moment: Moment, policy: Policy, blocks: list[Block]) -> datetime |
 def _turning_points(facts: CallFacts, policy: Policy) -> Iterator[datetime]:
     """Instants after which a block may be gone although its rule could not see it coming."""
     ends = [statement.until for statement in facts.stated_locations]
+    ends.extend(suppression.until for suppression in facts.suppressions)
     begins = [facts.relationship.last_purchase_at, facts.relationship.last_inquiry_at]
     begins.extend(consent.given_at for consent in facts.consents)
     yield from (instant for instant in (*ends, *begins) if instant is not None)

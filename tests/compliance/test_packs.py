@@ -286,6 +286,8 @@ def test_versions_of_a_rule_stand_side_by_side_by_date(known: Known) -> None:
     assert len(parse_pack(HEAD + old + new, "mine.toml", known).rules) == 2
     with pytest.raises(PolicyError, match="stands already at"):
         parse_pack(HEAD + old + new.replace("2026-09-01", "2026-08-31"), "mine.toml", known)
+    day = RULE + "effective_from = 2026-08-31\neffective_to = 2026-08-31\n"
+    assert len(parse_pack(HEAD + day, "mine.toml", known).rules) == 1
     with pytest.raises(PolicyError, match="stands already at"):
         parse_pack(HEAD + new.replace("2026-09-01", "2026-08-31") + old, "mine.toml", known)
 

@@ -149,6 +149,8 @@ def test_a_zip_code_has_one_zone(policy: compliance.Policy, zip_code: str, zones
         (Address(zip="10001", state="CA"), {ET, PT}),
         (Address(zip="10001-1234"), {ET}),
         (Address(country="CA", zip="T2P 1J9"), {"America/Edmonton"}),
+        (Address(country="CA", zip="T2P1J9"), {"America/Edmonton"}),
+        (Address(country="CA", zip="A0P1C0"), {"America/Goose_Bay"}),
         (Address(country="CA", zip="V6B 1A1"), {"America/Vancouver"}),
         (Address(country="CA", zip="A0P 1C0"), {"America/Goose_Bay"}),
         (Address(country="CA", zip="D1A 1A1"), set()),

@@ -188,6 +188,12 @@ def test_the_days_of_a_refusal_are_promised_to_the_zone_in_which_they_end_last(p
         assert found == {at("2026-11-26T23:00")}
 
 
+def test_a_suppression_with_an_end_is_promised_to_it(policy: compliance.Policy) -> None:
+    ends = Suppression(SuppressionKind.CEASE, until=NOON + DAY)
+    assert blocks(call(suppressions=(ends,)), policy)["US-FDC-06"].until == NOON + DAY
+    assert blocks(call(suppressions=(Suppression(SuppressionKind.CEASE),)), policy)["US-FDC-06"].until is None
+
+
 def test_a_file_dated_ahead_is_promised_to_the_zone_farthest_west(policy: compliance.Policy) -> None:
     for zones in ((ET, GUAM), (GUAM, ET)):
         facts = call(NOON, *zones, purpose=Purpose.TELEMARKETING, registries=Registries(date(2026, 11, 23)))
@@ -267,6 +273,27 @@ def test_a_block_without_an_end_is_over_with_the_last_day_of_its_rule(
     dated = bare('kind = "suppression"\nsuppression = "cease"\neffective_to = 2026-11-20')
     facts = call(at(now), zone, suppressions=(Suppression(SuppressionKind.CEASE),))
     assert compliance.decide(facts, dated).retry_at == at(over)
+
+
+def test_a_message_that_may_not_be_played_until_a_rule_ends_holds_the_call_until_then(bare: Bare) -> None:
+    dated = bare('kind = "consent"\nany_of = ["sms"]\nwhen = { voice = "prerecorded" }\neffective_to = 2026-11-20')
+    facts = call(mode=Mode.PREDICTIVE, policy=CampaignPolicy(abandon_message=True))
+    decision = compliance.decide(facts, dated)
+    assert [reason.code for reason in decision.reasons] == ["RESERVED_AGENT_REQUIRED"]
+    assert decision.retry_at == at("2026-11-21T05:00")
+    assert compliance.decide(call(mode=Mode.PREDICTIVE), dated).allowed
+
+
+def test_a_number_ported_lately_is_a_landline_again_when_it_leaves_the_list(policy: compliance.Policy) -> None:
+    leaves = NOON + timedelta(hours=1)
+    facts = call(
+        number=CalledNumber("+18005550147", LineType.FIXED, ported_at=date(2026, 11, 10)),
+        voice=compliance.facts.Voice.PRERECORDED,
+        suppressions=(Suppression(SuppressionKind.NATIONAL_DNC, until=leaves),),
+    )
+    decision = compliance.decide(facts, policy)
+    assert "CONSENT" in [reason.code for reason in decision.reasons]
+    assert decision.retry_at == leaves
 
 
 def test_rules_of_the_past_hold_nothing_up(bare: Bare) -> None:
