@@ -125,7 +125,10 @@ def test_a_recording_is_announced_where_everyone_must_agree_and_where_nobody_kno
     assert not policy.ground(CALL, ()).announce
     assert policy.ground(replace(CALL, number=toll_free, addresses=()), ()).announce
     assert policy.ground(replace(CALL, number=toll_free, addresses=(Address(tz="America/New_York"),)), ()).announce
-    assert policy.ground(replace(CALL, number=toll_free, addresses=(Address(state="CA"),)), ()).announce
+    california = policy.ground(replace(CALL, number=toll_free, addresses=(Address(state="CA"),)), ())
+    assert california.announce
+    assert {bound.rule.kind for bound in california.rules}.isdisjoint({Kind.RECORDING, Kind.CONTENT})
+    assert policy.ground(replace(CALL, addresses=(*CALL.addresses, Address(tz="America/New_York"))), ()).announce
 
 
 def test_grounds_are_told_apart_by_all_that_decides_them(policy: Policy) -> None:
