@@ -61,7 +61,7 @@ bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing qui
 	@nice $(BIN)/python -m benchmarks.pacing.cost
 
 bench-pacing-days: $(VENV)/.ready ## a hundred days of 10 and of 100 agents with the day held, about an hour; goes on where it was
-	@for n in 10 100; do nice $(BIN)/python -m benchmarks.pacing.days $$n --picture docs/reference/pictures/pacing-days-$$n.svg || exit 1; done
+	@nice $(BIN)/python -m benchmarks.pacing.days 10 100 --publish docs/reference/pacing-days.md
 
 bench-pacing-harder: $(VENV)/.ready ## pacing on the harder floors beside the rule with perfect knowledge, about an hour; goes on where it was
 	@nice $(BIN)/python -m benchmarks.pacing.harder --publish docs/reference/pacing-harder.md
