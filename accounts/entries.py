@@ -36,6 +36,7 @@ class EntryEvent(StrEnum):
     RESERVE = "reserve"
     BLOCK_UNTIL = "block_until"
     BLOCK = "block"
+    SKIP = "skip"
     RETRY = "retry"
     EXHAUST = "exhaust"
     REACH = "reach"
@@ -55,6 +56,7 @@ TRANSITIONS: Final[dict[EntryState, dict[EntryEvent, EntryState]]] = {
         _E.RESERVE: _S.DIALING,
         _E.BLOCK_UNTIL: _S.WAITING,
         _E.BLOCK: _S.PARKED,
+        _E.SKIP: _S.WAITING,  # the agent it was shown to does not want it now
         _E.EXHAUST: _S.EXHAUSTED,
         _E.CLOSE: _S.CLOSED,
     },

@@ -21,7 +21,7 @@ from accounts.campaigns import read_settings
 from accounts.dialect import insert_or_ignore, lock_person_then_number
 from accounts.entries import EntryEvent, EntryState, target
 from accounts.errors import NotFoundError
-from accounts.facts import Context
+from accounts.facts import Context, Gathered
 from accounts.model import (
     CampaignSettings,
     CampaignStatus,
@@ -128,10 +128,8 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
     gathered = fact_reader.gather(
         tx, about, request.now, request.mode, agent_guaranteed=guaranteed, braked=request.braked
     )
-    if gathered.open_since is not None and request.now - gathered.open_since < OPEN_AT_MOST:
-        due = request.now + IN_CALL_RETRY
-        move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
-        return Refusal(RefusalCause.IN_CALL, due)
+    if _is_in_call(gathered, request.now):
+        return _wait_for_the_other(tx, held, request.now)
     ruling = decide(gathered.facts)
     if not ruling.allowed:
         return _block(tx, about, gathered.facts, ruling, request.now, request.attempt)
@@ -139,6 +137,17 @@ def reserve(tx: Connection, request: ReserveRequest, decide: Callable[[CallFacts
         return Refusal(RefusalCause.CALLER_ID_CAP, None)
     _insert_attempt(tx, about, request, ruling, gathered.facts)
     return Reservation(request.attempt, request.now, tuple(ruling.flags))
+
+
+def _is_in_call(gathered: Gathered, now: datetime) -> bool:
+    return gathered.open_since is not None and now - gathered.open_since < OPEN_AT_MOST
+
+
+def _wait_for_the_other(tx: Connection, held: Claim, now: datetime) -> Refusal:
+    """Another attempt on this person or number has not ended yet."""
+    due = now + IN_CALL_RETRY
+    move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
+    return Refusal(RefusalCause.IN_CALL, due)
 
 
 def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> RefusalCause | None:
@@ -196,8 +205,8 @@ def screen(
 ) -> Screened:
     """Let the gate look at claims before any of them is reserved, and move the blocked ones in one transaction.
 
-    Worth its while where many are blocked: `reserve` would commit for each of them. It reserves nothing; every claim
-    that passes is decided again when it is reserved.
+    Worth its while where many are blocked (`reserve` would commit for each of them), and before an account is shown to
+    an agent. It reserves nothing; every claim that passes is decided again when it is reserved.
     """
     passed: list[Claim] = []
     refused: list[tuple[Claim, Refusal]] = []
@@ -206,12 +215,15 @@ def screen(
         if about is None or not _is_held(about, held, now):
             refused.append((held, Refusal(RefusalCause.STALE_CLAIM, None)))
             continue
-        facts = fact_reader.gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed).facts
-        ruling = decide(facts)
+        gathered = fact_reader.gather(tx, about, now, mode, agent_guaranteed=agent_guaranteed)
+        if _is_in_call(gathered, now):
+            refused.append((held, _wait_for_the_other(tx, held, now)))
+            continue
+        ruling = decide(gathered.facts)
         if ruling.allowed:
             passed.append(held)
         else:
-            refused.append((held, _block(tx, about, facts, ruling, now, new_attempt_id(now))))
+            refused.append((held, _block(tx, about, gathered.facts, ruling, now, new_attempt_id(now))))
     return Screened(tuple(passed), tuple(refused))
 
 

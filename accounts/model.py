@@ -132,6 +132,7 @@ class CampaignSettings:
         target_abandonment: share of live answers that predictive may abandon.
         release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
         connect_within_s: from the end of the greeting (from the answer without detection) to the treatment.
+        preview_s: how long an agent may look at an account before saying dial or skip, where agents do.
         max_attempts: attempts on one account after which it is exhausted; those that failed on our side are left out.
         zone: IANA zone used for parts of the day where the person's own is not known.
         limits: the campaign's own limits beside the law.
@@ -156,6 +157,7 @@ class CampaignSettings:
     ring_timeout_s: float = 25.0
     setup_timeout_s: float = 60.0
     wrap_up_s: float = 30.0
+    preview_s: float = 45.0
     max_attempts: int = 20
     subject: str | None = None
     zone: str = "America/New_York"
@@ -165,6 +167,11 @@ class CampaignSettings:
     national_dnc_file_date: date | None = None
     retry: tuple[RetryRule, ...] = DEFAULT_RETRY
     order: Order = Order.PRIORITY
+
+    @property
+    def agents_dial(self) -> bool:
+        """Whether no call is placed before its agent has seen the account and said so."""
+        return self.mode in {Mode.PREVIEW, Mode.MANUAL}
 
     @property
     def trunks(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class AgentState(StrEnum):
     PAUSED = "paused"
     """Signed in, gets no calls; `Agent.reason` says why."""
     READY = "ready"
+    PREVIEW = "preview"
+    """Looks at an account and says whether to dial; nothing has been written or dialed for it yet."""
     RESERVED = "reserved"
     """Kept for one attempt that is ringing, or answered and about to be joined."""
     TALKING = "talking"
@@ -55,6 +57,8 @@ class Cause(StrEnum):
     """The phone did not answer, or its media stopped without a goodbye."""
     HEARTBEAT_LOST = "heartbeat_lost"
     """The agent's screen has been silent for too long."""
+    PREVIEW_MISSED = "preview_missed"
+    """The agent was shown an account and said nothing in time: taken for absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Agent:
         reason: why paused or offline: a `Cause` or one of the campaign's pause reasons.
         leg: the nailed-up audio leg, or None.
         leg_up: the leg is answered and waits in its loop (or is in a bridge).
-        attempt: the call the agent is reserved for, in, or wrapping up.
+        attempt: the call the agent is reserved for, in, or wrapping up; in a preview, the one it would be.
         on_line: the person of `attempt` is still connected.
         wish: what happens as soon as the call is finished or the leg is up.
         wish_reason: reason that goes with a wish to pause or to sign out.
@@ -110,7 +114,14 @@ class Agent:
 
 
 _DUE_BACK: Final = frozenset(
-    {AgentState.READY, AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
+    {
+        AgentState.READY,
+        AgentState.PREVIEW,
+        AgentState.RESERVED,
+        AgentState.TALKING,
+        AgentState.HOLD,
+        AgentState.WRAP_UP,
+    }
 )
 
 
@@ -154,13 +165,40 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """An account is shown; `attempt` is the id its call will have if the agent says dial."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The agent says dial."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The agent does not want this account now."""
+
+    attempt: AttemptId
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTimeout:
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
 class Reserve:
     attempt: AttemptId
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The attempt the agent was kept for needs no agent."""
+    """The attempt the agent was kept for needs no agent, or the account shown is taken back."""
 
     attempt: AttemptId
 
@@ -220,6 +258,10 @@ AgentEvent = (
     | LegLost
     | GoReady
     | Pause
+    | Offer
+    | Confirm
+    | Skip
+    | PreviewTimeout
     | Reserve
     | Release
     | Join
@@ -238,6 +280,10 @@ EVENT_KINDS: Final[tuple[type[AgentEvent], ...]] = (
     LegLost,
     GoReady,
     Pause,
+    Offer,
+    Confirm,
+    Skip,
+    PreviewTimeout,
     Reserve,
     Release,
     Join,

@@ -70,8 +70,8 @@ Drawn from the table in `agent_gateway/lifecycle.py` by `agent_gateway/diagram.p
 {mermaid()}
 ```
 
-An agent counts as *due back* in ready, reserved, talking, hold and wrap-up, unless a pause or a sign-out has been
-announced or the phone is gone. With nobody due back no call is placed, in any mode.
+An agent counts as *due back* in ready, preview, reserved, talking, hold and wrap-up, unless a pause or a sign-out has
+been announced or the phone is gone. With nobody due back no call is placed, in any mode.
 
 ## Every event in every state
 

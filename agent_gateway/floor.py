@@ -31,11 +31,14 @@ from agent_gateway.floor_events import (
     FloorJournal,
     FloorSettings,
     FloorSnapshot,
+    NotDialed,
     OrderFailed,
+    PreviewEnd,
+    PreviewEnded,
     ReservationLost,
     StateInterval,
 )
-from agent_gateway.keypad import Command, DispositionKeys, Keypad, press
+from agent_gateway.keypad import Asked, Command, DispositionKeys, Keypad, Preview, press
 from agent_gateway.lifecycle import Refusal, Refused, apply
 from agent_gateway.matching import match
 from agent_gateway.orders import Orders
@@ -54,6 +57,7 @@ from domain.telephony import (
 )
 
 __all__ = [
+    "REACTION_S",
     "AgentChanged",
     "AgentView",
     "CallOrphaned",
@@ -64,12 +68,27 @@ __all__ = [
     "FloorJournal",
     "FloorSettings",
     "FloorSnapshot",
+    "NotDialed",
     "OrderFailed",
+    "PreviewEnd",
+    "PreviewEnded",
     "ReservationLost",
     "StateInterval",
 ]
 
 _log = structlog.get_logger(__name__)
+REACTION_S: Final = 0.5
+"""A telephone key pressed sooner after an account was shown was not pressed for it."""
+_NOT_IN_CALL: Final = frozenset({AgentState.PREVIEW, AgentState.RESERVED})
+"""States with an attempt that the switch need not have."""
+_ASKED: Final = {AgentState.PREVIEW: Asked.PREVIEW, AgentState.WRAP_UP: Asked.DISPOSITION}
+_PREVIEW_ENDS: Final[dict[type[AgentEvent], PreviewEnd]] = {
+    happened.Confirm: PreviewEnd.DIAL,
+    happened.Skip: PreviewEnd.SKIP,
+    happened.PreviewTimeout: PreviewEnd.MISSED,
+    happened.Release: PreviewEnd.WITHDRAWN,
+}
+"""Any other event that ends a preview is the agent's leaving."""
 _PUT_DOWN: Final = frozenset({0, 16})
 """Q.850 causes of a phone that was put down (a BYE without a Reason reads 0); one that vanished ends with another."""
 
@@ -81,7 +100,8 @@ class _Seat:
     agent: Agent
     began: datetime
     keypad: Keypad = field(default_factory=Keypad)
-    wrap_timer: asyncio.TimerHandle | None = None
+    state_timer: asyncio.TimerHandle | None = None
+    """Ends a preview or a wrap-up that takes too long."""
     leg_timer: asyncio.TimerHandle | None = None
 
 
@@ -118,7 +138,7 @@ class Floor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for seat in self._seats.values():
-            _cancel(seat.wrap_timer)
+            _cancel(seat.state_timer)
             _cancel(seat.leg_timer)
         await self._orders.__aexit__(kind, error, trace)
 
@@ -167,12 +187,21 @@ class Floor:
         held = self.agent_of(attempt)
         if held is not None:
             return held if held.state is AgentState.RESERVED else None
+        return self._give(attempt, terms, leaving, happened.Reserve(attempt))
+
+    def offer(self, attempt: AttemptId, terms: CallTerms, *, leaving: frozenset[AgentId] = frozenset()) -> Agent | None:
+        """Show an account to the longest idle fitting agent, or None; what comes of it is told by `PreviewEnded`."""
+        return self._give(attempt, terms, leaving, happened.Offer(attempt))
+
+    def _give(
+        self, attempt: AttemptId, terms: CallTerms, leaving: frozenset[AgentId], event: AgentEvent
+    ) -> Agent | None:
         staying = (seat.agent for id_, seat in self._seats.items() if id_ not in leaving)
         chosen = match(staying, terms.skills)
         if chosen is None:
             return None
         self._terms[attempt] = terms
-        return self._must(chosen.id, happened.Reserve(attempt))
+        return self._must(chosen.id, event)
 
     async def reserve_within(
         self, attempt: AttemptId, terms: CallTerms, seconds: float, *, first: bool = False
@@ -203,6 +232,16 @@ class Floor:
         agent = self.agent_of(attempt)
         if agent is not None and agent.state is AgentState.RESERVED:
             self._apply(agent.id, happened.Release(attempt))
+
+    def take_back(self, attempt: AttemptId) -> None:
+        """Take an account back that an agent still looks at; nothing happens if none does."""
+        agent = self.agent_of(attempt)
+        if agent is not None and agent.state is AgentState.PREVIEW:
+            self._apply(agent.id, happened.Release(attempt))
+
+    def not_dialed(self, agent: AgentId, words: str) -> None:
+        """Tell an agent why the call asked for is not placed."""
+        self._tell(NotDialed(agent, words))
 
     def on_switch(self, event: SwitchEvent) -> None:
         """Take in what concerns agents. Give every event of the switch, in order; others are ignored."""
@@ -236,11 +275,7 @@ class Floor:
         attempts = {channel.id for channel in channels if channel.agent is None}
         for seat in tuple(self._seats.values()):
             before = seat.agent
-            if (
-                before.attempt is not None
-                and before.state is not AgentState.RESERVED
-                and before.attempt not in attempts
-            ):
+            if before.attempt is not None and before.state not in _NOT_IN_CALL and before.attempt not in attempts:
                 self._apply(before.id, happened.CallOver(before.attempt))
             if before.leg is not None and before.leg_up and before.leg not in legs:
                 self._leg_ended(before.id, before.leg, deliberate=False)
@@ -287,6 +322,14 @@ class Floor:
     def heartbeat_lost(self, agent: AgentId) -> Agent | Refused:
         """The agent's screen is gone for good: the agent leaves as soon as no call is cut by it."""
         return self._apply(agent, happened.HeartbeatLost())
+
+    def dial(self, agent: AgentId, attempt: AttemptId) -> Agent | Refused:
+        """Have the account called that the agent is looking at; whoever offered it hears that and tries."""
+        return self._apply(agent, happened.Confirm(attempt))
+
+    def skip(self, agent: AgentId, attempt: AttemptId, reason: str | None = None) -> Agent | Refused:
+        """Leave the account for later; `reason` is one of the settings' codes."""
+        return self._apply(agent, happened.Skip(attempt, reason))
 
     def hang_up(self, agent: AgentId) -> Agent | Refused:
         """End the call the agent is in."""
@@ -350,7 +393,7 @@ class Floor:
             return
         before = self._seats[agent].agent
         after = self._apply(agent, happened.LegLost(leg, deliberate))
-        if isinstance(after, Refused) or before.attempt is None:
+        if isinstance(after, Refused) or before.attempt is None or before.state is AgentState.PREVIEW:
             return
         if after.state is AgentState.WRAP_UP:
             if before.on_line:  # the agent put the phone down: that ends the call
@@ -403,13 +446,15 @@ class Floor:
 
     def _key(self, seat: _Seat, key: str) -> None:
         agent = seat.agent
-        wrapping_up = agent.state is AgentState.WRAP_UP
-        seat.keypad, meant = press(seat.keypad, key, self._clock.monotonic(), wrapping_up=wrapping_up)
+        asked = _ASKED.get(agent.state, Asked.NOTHING)
+        seat.keypad, meant = press(seat.keypad, key, self._clock.monotonic(), asked)
         match meant:
             case None:
                 pass
             case DispositionKeys(keys):
                 self._dispose_keys(agent, keys)
+            case Preview():
+                self._answer_preview(agent, meant)
             case Command.READY:
                 self.ready(agent.id)
             case Command.PAUSE:
@@ -430,6 +475,11 @@ class Floor:
         recorded = self.terms_of(agent.attempt).dispositions.record_keys(keys)
         if recorded is not None:
             self._finish(agent.id, agent.attempt, happened.Dispose(agent.attempt), recorded)
+
+    def _answer_preview(self, agent: Agent, meant: Preview) -> None:
+        if agent.attempt is not None and self._clock.monotonic() - agent.since >= REACTION_S:
+            answer = self.dial if meant is Preview.DIAL else self.skip
+            answer(agent.id, agent.attempt)
 
     # --- transitions and what follows from them ---
 
@@ -467,13 +517,16 @@ class Floor:
         after = seat.agent
         if (before.state, before.reason) != (after.state, after.reason):
             self._write_interval(seat, before)
-            _log.info("agent moved", agent=after.id, was=before.state, now=after.state, reason=after.reason)
         if before.attempt is not None and before.attempt != after.attempt:
             self._terms.pop(before.attempt, None)
         if before.leg is not None and after.leg is None and not isinstance(event, happened.LegLost):
             self._drop(after.id, before.leg)
         self._set_timers(seat, before)
         self._tell(AgentChanged(before, after))
+        if before.state is AgentState.PREVIEW and after.state is not before.state and before.attempt is not None:
+            reason = event.reason if isinstance(event, happened.Skip) else None
+            how = _PREVIEW_ENDS.get(type(event), PreviewEnd.LEFT)
+            self._tell(PreviewEnded(before.attempt, after.id, how, reason))
         if after.is_available:
             self._serve_waiters()
 
@@ -483,11 +536,15 @@ class Floor:
             _cancel(seat.leg_timer)
         if after.state is before.state:
             return
-        _cancel(seat.wrap_timer)
-        if after.state is AgentState.WRAP_UP and after.attempt is not None:
-            seat.wrap_timer = asyncio.get_running_loop().call_later(
-                self.terms_of(after.attempt).wrap_up_s, self._wrap_timeout, after.id, after.attempt
-            )
+        _cancel(seat.state_timer)
+        if after.attempt is None:
+            return
+        later, terms = asyncio.get_running_loop().call_later, self.terms_of(after.attempt)
+        if after.state is AgentState.WRAP_UP:
+            seat.state_timer = later(terms.wrap_up_s, self._wrap_timeout, after.id, after.attempt)
+        elif after.state is AgentState.PREVIEW:
+            missed = happened.PreviewTimeout(after.attempt)
+            seat.state_timer = later(terms.preview_s, self._apply, after.id, missed)
 
     def _write_interval(self, seat: _Seat, before: Agent) -> None:
         now = self._clock.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from agent_gateway.agent import Agent, AgentState
@@ -18,6 +19,7 @@ class FloorSettings:
     Attributes:
         leg_timeout_s: how long an agent's phone may ring before the agent is unreachable.
         pause_reasons: code to label; the first is what the telephone key for pause means.
+        skip_reasons: code to label: why an agent does not want to dial an account now.
     """
 
     leg_timeout_s: float = 30.0
@@ -27,6 +29,12 @@ class FloorSettings:
         ("meeting", "Meeting"),
         ("training", "Training"),
         ("admin", "Paperwork"),
+    )
+    skip_reasons: tuple[tuple[str, str], ...] = (
+        ("bad_time", "Not a good time"),
+        ("look_up", "Something to look up first"),
+        ("bad_data", "The data looks wrong"),
+        ("conflict", "I know this person"),
     )
 
 
@@ -38,11 +46,13 @@ class CallTerms:
         skills: what the agent must be able to handle.
         wrap_up_s: how long the disposition may take before the call is a `conversation`.
         dispositions: what may be said.
+        preview_s: how long the agent may look at the account before it is taken back, where agents dial themselves.
     """
 
     skills: frozenset[str] = frozenset()
     wrap_up_s: float = 30.0
     dispositions: DispositionSet = COLLECTIONS
+    preview_s: float = 45.0
 
 
 # --- what the floor tells ----------------------------------------------------------------------------------------
@@ -63,6 +73,39 @@ class Disposed:
     attempt: AttemptId
     agent: AgentId
     recorded: Recorded
+
+
+class PreviewEnd(StrEnum):
+    """How an agent's look at an account ended."""
+
+    DIAL = "dial"
+    """The agent is reserved and waits for the call."""
+    SKIP = "skip"
+    MISSED = "missed"
+    """Nothing was said in time; the agent is paused."""
+    LEFT = "left"
+    """The agent paused, signed out or was lost."""
+    WITHDRAWN = "withdrawn"
+    """Whoever had offered the account took it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewEnded:
+    """An agent looks at this account no more. Told once for every account that was offered."""
+
+    attempt: AttemptId
+    agent: AgentId
+    how: PreviewEnd
+    reason: str | None = None
+    """One of the skip reasons, if one was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDialed:
+    """The agent said dial and no call was placed, for a reason in words; the agent is free again."""
+
+    agent: AgentId
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +132,7 @@ class OrderFailed:
     order: str
 
 
-FloorEvent = AgentChanged | Disposed | CallOrphaned | ReservationLost | OrderFailed
+FloorEvent = AgentChanged | Disposed | PreviewEnded | NotDialed | CallOrphaned | ReservationLost | OrderFailed
 
 
 @dataclass(frozen=True, slots=True)

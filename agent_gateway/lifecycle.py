@@ -17,20 +17,24 @@ from agent_gateway.agent import (
     AgentState,
     CallOver,
     Cause,
+    Confirm,
     Dispose,
     GoReady,
     HeartbeatLost,
     Join,
     LegConnected,
     LegLost,
+    Offer,
     Part,
     Pause,
+    PreviewTimeout,
     PutOnHold,
     Reconnect,
     Release,
     Reserve,
     SignIn,
     SignOut,
+    Skip,
     Wish,
     WrapTimeout,
 )
@@ -123,8 +127,21 @@ TRANSITIONS: Final[Mapping[AgentState, Mapping[type[AgentEvent], AgentState | Ch
         LegLost: _S.OFFLINE,
         GoReady: _S.READY,
         Pause: _S.PAUSED,
+        Offer: _S.PREVIEW,
         Reserve: _S.RESERVED,
         Join: _S.TALKING,
+        SignOut: _S.OFFLINE,
+        HeartbeatLost: _S.OFFLINE,
+    },
+    _S.PREVIEW: {
+        Reconnect: _S.PREVIEW,
+        LegLost: _S.OFFLINE,
+        GoReady: _S.PREVIEW,
+        Pause: _S.PAUSED,
+        Confirm: _S.RESERVED,
+        Skip: _S.READY,
+        PreviewTimeout: _S.PAUSED,
+        Release: _S.READY,
         SignOut: _S.OFFLINE,
         HeartbeatLost: _S.OFFLINE,
     },
@@ -202,6 +219,8 @@ def _is_stale(agent: Agent, event: AgentEvent) -> bool:
             return agent.leg != leg
         case Join(attempt):
             return agent.attempt is not None and agent.attempt != attempt
+        case Confirm(attempt) | Skip(attempt) | PreviewTimeout(attempt):
+            return agent.attempt != attempt
         case Release(attempt) | PutOnHold(attempt) | Part(attempt) | CallOver(attempt):
             return agent.attempt != attempt
         case Dispose(attempt) | WrapTimeout(attempt):
@@ -230,7 +249,9 @@ def _note(agent: Agent, event: AgentEvent) -> Agent:
             return replace(agent, wish=Wish.SIGN_OUT, wish_reason=Cause.SIGNED_OUT)
         case HeartbeatLost():
             return replace(agent, wish=Wish.SIGN_OUT, wish_reason=Cause.HEARTBEAT_LOST)
-        case Reserve(attempt):
+        case PreviewTimeout():
+            return replace(agent, wish=Wish.PAUSE, wish_reason=Cause.PREVIEW_MISSED)
+        case Offer(attempt) | Reserve(attempt):
             return replace(agent, attempt=attempt)
         case Join(attempt):
             joined = replace(agent, attempt=attempt, on_line=True)
@@ -243,6 +264,10 @@ def _note(agent: Agent, event: AgentEvent) -> Agent:
             return agent
 
 
+_FREE: Final = frozenset({AgentState.READY, AgentState.PREVIEW, AgentState.RESERVED})
+"""Who is back from one of these without a call has not been busy, and keeps the place in the queue."""
+
+
 def _enter(agent: Agent, state: AgentState, event: AgentEvent, now: float) -> Agent:
     match state:
         case AgentState.OFFLINE:
@@ -250,7 +275,7 @@ def _enter(agent: Agent, state: AgentState, event: AgentEvent, now: float) -> Ag
         case AgentState.PAUSED:
             return _go_paused(agent, event, now)
         case AgentState.READY:
-            kept = agent.state in {AgentState.RESERVED, AgentState.READY}
+            kept = agent.state in _FREE and not isinstance(event, Skip)
             return replace(
                 _moved(agent, state, None, now),
                 idle_since=agent.idle_since if kept else now,

@@ -24,6 +24,7 @@ _ERROR_LIMIT: Final = 200
 
 AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,19}$")]
+Attempt = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class ProtocolError(ValueError):
@@ -56,6 +57,21 @@ class ReadyRequest(_Request):
 class PauseRequest(_Request):
     type: Literal["pause"]
     reason: Code
+
+
+class DialRequest(_Request):
+    """Call the account that is shown; `attempt` says which one the agent has seen."""
+
+    type: Literal["dial"]
+    attempt: Attempt
+
+
+class SkipRequest(_Request):
+    """Leave the account that is shown for later."""
+
+    type: Literal["skip"]
+    attempt: Attempt
+    reason: Code | None = None
 
 
 class HoldRequest(_Request):
@@ -106,6 +122,8 @@ Request = (
     SignInRequest
     | ReadyRequest
     | PauseRequest
+    | DialRequest
+    | SkipRequest
     | HoldRequest
     | ResumeRequest
     | HangUpRequest
@@ -150,6 +168,7 @@ class Welcome(_Message):
     heartbeat_s: float
     """Send something at least this often."""
     pause_reasons: tuple[Choice, ...]
+    skip_reasons: tuple[Choice, ...] = ()
 
 
 class StateMessage(_Message):
@@ -196,13 +215,17 @@ class DispositionChoice(_Message):
 
 
 class CallMessage(_Message):
-    """Who is (about to be) on the line, what may be said, and how the call can be disposed of."""
+    """Who is (about to be) on the line, what may be said, and how the call can be disposed of.
+
+    Comes first of all while the agent looks at the account and says whether to dial: `preview_s` is the time for that.
+    """
 
     type: Literal["call"] = "call"
     attempt: str
     person: str
     lines: tuple[Line, ...]
     say: tuple[str, ...]
+    preview_s: float
     wrap_up_s: float
     dispositions: tuple[DispositionChoice, ...]
 

@@ -21,13 +21,14 @@ from websockets.typing import Origin
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.credentials import NOBODY, CredentialError, matches
 from agent_gateway.disposition import DispositionError
-from agent_gateway.floor import AgentChanged, Floor, FloorEvent, OrderFailed
-from agent_gateway.lifecycle import Refused
+from agent_gateway.floor import AgentChanged, Floor, FloorEvent, NotDialed, OrderFailed
+from agent_gateway.lifecycle import Refusal, Refused
 from agent_gateway.protocol import (
     SIZE_LIMIT,
     Bye,
     CallMessage,
     Choice,
+    DialRequest,
     DispositionRequest,
     Done,
     ErrorMessage,
@@ -43,6 +44,7 @@ from agent_gateway.protocol import (
     ResumeRequest,
     SignInRequest,
     SignOutRequest,
+    SkipRequest,
     StateMessage,
     Welcome,
     disposition_choices,
@@ -222,8 +224,13 @@ class GatewayServer:
         await _send(connection, ErrorMessage(ref=request.ref if request else None, code=code, message=message))
 
     def _welcome(self, record: AgentRecord) -> Welcome:
-        reasons = tuple(Choice(code=code, label=label) for code, label in self._floor.settings.pause_reasons)
-        return Welcome(agent=record.id, name=record.name, heartbeat_s=self.settings.heartbeat_s, pause_reasons=reasons)
+        return Welcome(
+            agent=record.id,
+            name=record.name,
+            heartbeat_s=self.settings.heartbeat_s,
+            pause_reasons=_choices(self._floor.settings.pause_reasons),
+            skip_reasons=_choices(self._floor.settings.skip_reasons),
+        )
 
     async def _session(self, session: _Session) -> None:
         agent = session.record.id
@@ -278,6 +285,7 @@ class GatewayServer:
                 person=summary.person,
                 lines=tuple(Line(label=label, text=text) for label, text in summary.lines),
                 say=summary.say,
+                preview_s=terms.preview_s,
                 wrap_up_s=terms.wrap_up_s,
                 dispositions=disposition_choices(terms.dispositions),
             )
@@ -300,9 +308,9 @@ class GatewayServer:
         except (ProtocolError, DispositionError) as error:
             return ErrorMessage(ref=request.ref, code="bad_request", message=str(error))
         if isinstance(answer, Refused):
-            return ErrorMessage(
-                ref=request.ref, code="not_now", message=f"not possible while {answer.state.replace('_', ' ')}"
-            )
+            stale = answer.why is Refusal.STALE
+            why = "another account is shown by now" if stale else f"not possible while {answer.state.replace('_', ' ')}"
+            return ErrorMessage(ref=request.ref, code="not_now", message=why)
         return Done(ref=request.ref)
 
     def _ask_floor(self, agent: AgentId, request: Request) -> Agent | Refused | None:
@@ -315,6 +323,12 @@ class GatewayServer:
                 if request.reason not in dict(self._floor.settings.pause_reasons):
                     raise ProtocolError("unknown pause reason; choose one of the welcome message's")
                 return self._floor.pause(agent, request.reason)
+            case DialRequest():
+                return self._floor.dial(agent, AttemptId(request.attempt))
+            case SkipRequest():
+                if request.reason not in {None, *dict(self._floor.settings.skip_reasons)}:
+                    raise ProtocolError("unknown reason to skip; choose one of the welcome message's, or none")
+                return self._floor.skip(agent, AttemptId(request.attempt), request.reason)
             case HoldRequest():
                 return self._floor.hold(agent)
             case ResumeRequest():
@@ -339,6 +353,8 @@ class GatewayServer:
                     self._tell(after.id, after)
                     if after.state is AgentState.OFFLINE and after.reason == Cause.SIGNED_OUT:
                         self._tell(after.id, Bye(reason="signed_out"))
+                case NotDialed(agent, words):
+                    self._tell(agent, ErrorMessage(ref=None, code="not_dialed", message=words))
                 case OrderFailed(agent, order):
                     text = f"the telephone switch did not carry out: {order.replace('_', ' ')}"
                     self._tell(agent, ErrorMessage(ref=None, code="order_failed", message=text))
@@ -370,6 +386,10 @@ class GatewayServer:
         _log.warning("agent's screen is silent", agent=agent)
         self._tell(agent, Bye(reason="expired"))
         self._floor.heartbeat_lost(agent)
+
+
+def _choices(reasons: tuple[tuple[str, str], ...]) -> tuple[Choice, ...]:
+    return tuple(Choice(code=code, label=label) for code, label in reasons)
 
 
 async def _send(connection: ServerConnection, message: Reply) -> None:

@@ -18,6 +18,8 @@ from agent_gateway.disposition import NOTE_LIMIT, Need
 from agent_gateway.protocol import (
     Bye,
     CallMessage,
+    Choice,
+    DialRequest,
     DispositionChoice,
     DispositionRequest,
     Done,
@@ -30,6 +32,7 @@ from agent_gateway.protocol import (
     Request,
     ResumeRequest,
     SignOutRequest,
+    SkipRequest,
     StateMessage,
     Welcome,
 )
@@ -51,6 +54,13 @@ class Field(StrEnum):
     DAY = "day, as +7 or 2027-01-31"
     CALLBACK = "when, as +2h, +1d or 2027-01-31 14:30"
     NOTE = "note"
+
+
+class Picking(StrEnum):
+    """What a reason is being picked for."""
+
+    PAUSE = "Pause for"
+    SKIP = "Skip because"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Screen:
     Attributes:
         since: local monotonic seconds at which the present state began.
         note: typed during the call, sent with the disposition.
-        picking_pause: the list of pause reasons is open.
+        picking: the list of reasons that is open: to pause, or to skip the account that is shown.
         leaving: sign-out was pressed once and waits for the second press.
         over: why the gateway said goodbye.
     """
@@ -88,7 +98,7 @@ class Screen:
     call: CallMessage | None = None
     note: str = ""
     form: Form | None = None
-    picking_pause: bool = False
+    picking: Picking | None = None
     leaving: bool = False
     notice: str = ""
     over: str | None = None
@@ -96,6 +106,19 @@ class Screen:
     @property
     def now(self) -> AgentState:
         return AgentState.OFFLINE if self.state is None else self.state.state
+
+    @property
+    def looks_at(self) -> str | None:
+        """The attempt whose account is on the screen and waits for dial or skip."""
+        shown = None if self.call is None or self.state is None else self.call.attempt
+        return shown if self.now is AgentState.PREVIEW and self.state and shown == self.state.attempt else None
+
+    @property
+    def reasons(self) -> tuple[Choice, ...]:
+        """What can be picked from the open list."""
+        if self.welcome is None or self.picking is None:
+            return ()
+        return self.welcome.skip_reasons if self.picking is Picking.SKIP else self.welcome.pause_reasons
 
     def elapsed_s(self, now: float) -> float:
         return max(now - self.since, 0.0)
@@ -105,7 +128,7 @@ def take(screen: Screen, reply: Reply | LinkLost, now: float) -> Screen:
     """The screen after a message; `now` is local monotonic seconds."""
     match reply:
         case LinkLost():
-            return replace(screen, linked=False, form=None, picking_pause=False, leaving=False)
+            return replace(screen, linked=False, form=None, picking=None, leaving=False)
         case Welcome():
             return replace(screen, linked=True, welcome=reply, notice="")
         case StateMessage():
@@ -124,6 +147,7 @@ def take(screen: Screen, reply: Reply | LinkLost, now: float) -> Screen:
 
 def _take_state(screen: Screen, state: StateMessage, now: float) -> Screen:
     timed_out = screen.form is not None and screen.form.disposition is not None and state.state != AgentState.WRAP_UP
+    stays = screen.notice if state.state is AgentState.PREVIEW else ""  # why the one before was not dialed
     same_call = state.attempt is not None and (screen.state is None or screen.state.attempt == state.attempt)
     return replace(
         screen,
@@ -132,7 +156,8 @@ def _take_state(screen: Screen, state: StateMessage, now: float) -> Screen:
         call=screen.call if state.attempt is not None else None,
         note=screen.note if same_call else "",
         form=screen.form if same_call and not timed_out else None,
-        notice="The wrap-up time is over; the call is recorded as a conversation." if timed_out else "",
+        picking=None if screen.picking is Picking.SKIP and not same_call else screen.picking,
+        notice="The wrap-up time is over; the call is recorded as a conversation." if timed_out else stays,
         leaving=False,
     )
 
@@ -151,8 +176,8 @@ def press(screen: Screen, key: str) -> tuple[Screen, Request | None]:
         return (replace(screen, over=LEFT) if key == "q" else screen), None
     if screen.form is not None:
         return _type(screen, screen.form, key)
-    if screen.picking_pause:
-        return _pick_pause(screen, key)
+    if screen.picking is not None:
+        return _pick(screen, screen.picking, key)
     calm = replace(screen, leaving=False, notice="")
     match key, screen.now:
         case "q", _:
@@ -161,7 +186,11 @@ def press(screen: Screen, key: str) -> tuple[Screen, Request | None]:
         case "r", _:
             return calm, ReadyRequest(type="ready")
         case "p", state if state is not AgentState.OFFLINE:
-            return replace(calm, picking_pause=True), None
+            return replace(calm, picking=Picking.PAUSE), None
+        case "d", AgentState.PREVIEW if screen.looks_at is not None:
+            return calm, DialRequest(type="dial", attempt=screen.looks_at)
+        case "s", AgentState.PREVIEW if screen.looks_at is not None:
+            return replace(calm, picking=Picking.SKIP), None
         case "h", AgentState.TALKING | AgentState.HOLD:
             return calm, HangUpRequest(type="hang_up")
         case "l", AgentState.TALKING:
@@ -176,12 +205,20 @@ def press(screen: Screen, key: str) -> tuple[Screen, Request | None]:
             return calm, None
 
 
-def _pick_pause(screen: Screen, key: str) -> tuple[Screen, Request | None]:
-    closed = replace(screen, picking_pause=False)
-    reasons = () if screen.welcome is None else screen.welcome.pause_reasons
-    if key.isdecimal() and 1 <= int(key) <= len(reasons):
-        return closed, PauseRequest(type="pause", reason=reasons[int(key) - 1].code)
-    return closed, None
+def _pick(screen: Screen, picking: Picking, key: str) -> tuple[Screen, Request | None]:
+    """A reason by its number; the second `s`, or Enter, skips without one. Any other key closes the list."""
+    closed = replace(screen, picking=None)
+    number = int(key) if key.isdecimal() else 0
+    reason = screen.reasons[number - 1].code if 1 <= number <= len(screen.reasons) else None
+    match picking:
+        case Picking.PAUSE:
+            return closed, None if reason is None else PauseRequest(type="pause", reason=reason)
+        case Picking.SKIP:
+            if screen.looks_at is None or (reason is None and key not in {"s", ENTER}):
+                return closed, None
+            return closed, SkipRequest(type="skip", attempt=screen.looks_at, reason=reason)
+        case _:
+            assert_never(picking)
 
 
 def _dispose(screen: Screen, key: str) -> tuple[Screen, Request | None]:

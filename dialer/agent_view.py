@@ -8,17 +8,19 @@ from rich import box
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from agent_gateway.agent import AgentState, Cause, Wish
 from agent_gateway.protocol import DispositionChoice
-from dialer.agent_screen import LEFT, Screen
+from dialer.agent_screen import LEFT, Picking, Screen
 
 _COLOURS: Final = {
     AgentState.OFFLINE: "red",
     AgentState.PAUSED: "yellow",
     AgentState.READY: "green",
+    AgentState.PREVIEW: "bright_cyan",
     AgentState.RESERVED: "cyan",
     AgentState.TALKING: "bright_blue",
     AgentState.HOLD: "magenta",
@@ -31,15 +33,18 @@ _WORDS: Final[dict[str, str]] = {
     Cause.HUNG_UP: "your phone was put down: press r to come back",
     Cause.UNREACHABLE: "your phone cannot be reached: check it, then press r",
     Cause.HEARTBEAT_LOST: "this screen was silent for too long: press r to come back",
+    Cause.PREVIEW_MISSED: "nothing was said to the account shown, it went back: press r to go on",
 }
 _MEANINGS: Final = {
     AgentState.READY: "waiting for a call",
+    AgentState.PREVIEW: "no call yet: read, then dial or skip",
     AgentState.RESERVED: "a call is coming",
     AgentState.TALKING: "on the line",
     AgentState.HOLD: "the person hears music",
     AgentState.WRAP_UP: "say what became of the call",
 }
 _CALL_TITLES: Final = {
+    AgentState.PREVIEW: "To be called",
     AgentState.RESERVED: "Coming",
     AgentState.TALKING: "On the line",
     AgentState.HOLD: "On hold",
@@ -48,6 +53,7 @@ _KEYS: Final[dict[AgentState, tuple[tuple[str, str], ...]]] = {
     AgentState.OFFLINE: (("r", "ready"),),
     AgentState.PAUSED: (("r", "ready"), ("p", "other pause")),
     AgentState.READY: (("p", "pause"),),
+    AgentState.PREVIEW: (("d", "dial"), ("s", "skip"), ("p", "pause, the account goes back")),
     AgentState.RESERVED: (("p", "pause after the call"),),
     AgentState.TALKING: (("h", "hang up"), ("l", "hold"), ("n", "note"), ("p", "pause after the call")),
     AgentState.HOLD: (("l", "back to the person"), ("h", "hang up"), ("n", "note"), ("p", "pause after the call")),
@@ -85,8 +91,10 @@ def draw(screen: Screen, now: float) -> RenderableType:
         parts.append(_person(screen))
     if screen.form is not None:
         parts.append(_form(screen))
-    elif screen.picking_pause:
-        parts.append(_pauses(screen))
+    elif screen.picking is not None:
+        parts.append(_reasons(screen, screen.picking))
+    elif screen.looks_at is not None:
+        parts.append(_time_left(screen, now))
     elif screen.call is not None:
         parts.append(_dispositions(screen, now))
     parts += [_keys(screen), Text(""), Text.assemble(" ", (plain(screen.notice).plain, "bold red"))]
@@ -178,15 +186,29 @@ def _choice(choice: DispositionChoice, live: bool) -> Text:
     )
 
 
-def _pauses(screen: Screen) -> RenderableType:
-    reasons = () if screen.welcome is None else screen.welcome.pause_reasons
+_HURRY_S: Final = 10.0
+
+
+def _time_left(screen: Screen, now: float) -> RenderableType:
+    """What is left of the time to say dial or skip; the bar is full at first."""
+    given_s = screen.call.preview_s if screen.call is not None else 0.0
+    left_s = max(given_s - screen.elapsed_s(now), 0.0)
+    colour = "red" if left_s < _HURRY_S else "bright_cyan"
+    bar = ProgressBar(total=max(given_s, 1.0), completed=left_s, complete_style=colour, finished_style=colour)
+    title = f"Dial or skip · {clock(left_s)} left, then you are paused"
+    return Panel(bar, title=title, title_align="left", border_style=colour, box=box.ROUNDED)
+
+
+def _reasons(screen: Screen, picking: Picking) -> RenderableType:
     items = [
         Text.assemble((f" {number} ", "bold reverse"), f" {plain(choice.label)}")
-        for number, choice in enumerate(reasons, start=1)
+        for number, choice in enumerate(screen.reasons, start=1)
     ]
+    if picking is Picking.SKIP:
+        items.append(Text.assemble((" s ", "bold reverse"), " No reason"))
     return Panel(
         Columns(items, equal=True, expand=True),
-        title="Pause for",
+        title=picking.value,
         title_align="left",
         border_style="yellow",
         box=box.ROUNDED,
@@ -213,7 +235,7 @@ def _keys(screen: Screen) -> RenderableType:
         keys: tuple[tuple[str, str], ...] = (("q", "quit"),)
     elif screen.form is not None:
         keys = (("Enter", "go on"), ("Esc", "back"))
-    elif screen.picking_pause:
+    elif screen.picking is not None:
         keys = (("Esc", "back"),)
     elif screen.leaving:
         keys = (("q", "again to sign out"), ("Esc", "stay"))

@@ -228,7 +228,9 @@ async def running(parts: Parts) -> AsyncIterator[App]:
             shifts=parts.shifts,
         )
         directory = AgentDirectory(parts.state_dir, store)
-        server = GatewayServer(floor, directory, CallSummaries(store).of, clock, parts.gateway)
+        server = GatewayServer(
+            floor, directory, CallSummaries(store, engine.previews.entry_of).of, clock, parts.gateway
+        )
         port = await stack.enter_async_context(server.running())
         watch = LoopWatch(registry)
         app = App(engine, floor, store, capture, chronicle, client, registry, stop_switch, port, policy, watch)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
 from accounts.async_store import AsyncStore
-from accounts.call_sheet import CallSheet, call_sheet
+from accounts.call_sheet import CallSheet, call_sheet, entry_sheet
 from accounts.errors import StoreError
 from agent_gateway.server import CallSummary
 from domain.ids import AttemptId
@@ -43,14 +44,23 @@ def _say(sheet: CallSheet) -> tuple[str, ...]:
 
 
 class CallSummaries:
-    """Summaries read from the account store."""
+    """Summaries read from the account store.
 
-    def __init__(self, store: AsyncStore) -> None:
+    Args:
+        entry_of: the list entry an agent is shown before there is an attempt; None where there is one.
+    """
+
+    def __init__(self, store: AsyncStore, entry_of: Callable[[AttemptId], int | None] = lambda _attempt: None) -> None:
         self._store = store
+        self._entry_of = entry_of
 
     async def of(self, attempt: AttemptId) -> CallSummary | None:
+        entry = self._entry_of(attempt)
         try:
-            sheet = await self._store.read(call_sheet, attempt)
+            if entry is None:
+                sheet = await self._store.read(call_sheet, attempt)
+            else:
+                sheet = await self._store.read(entry_sheet, entry)
         except StoreError as error:
             _log.warning("no account summary", attempt=attempt, error=str(error))
             return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from accounts import campaigns
+from accounts import campaigns, previews
 from accounts.model import CampaignSettings, Mode, Order
 from dialer import engine_status
 from dialer import settings as settings_file
@@ -18,6 +19,7 @@ from dialer.settings import Settings
 from domain import phone
 from domain.clock import SystemClock
 from domain.telephony import RecordingMode, Treatment
+from reports.terminal import printable
 
 app = typer.Typer(help="Campaigns: create, start, pause, see why.", no_args_is_help=True)
 
@@ -40,6 +42,9 @@ def create(
     release_ringing: Annotated[
         bool, typer.Option(help="predictive may give up lines that have rung 15 s when too many people would answer")
     ] = False,
+    preview_s: Annotated[
+        float, typer.Option(help="seconds an agent may look before saying dial or skip, preview", min=5, max=300)
+    ] = 45.0,
     trunk: Annotated[list[str] | None, typer.Option(help="name of a trunk; more, best first, to fail over")] = None,
     ring_s: Annotated[float, typer.Option(help="ring time, at least 15", min=15, max=120)] = 25.0,
     zone: Annotated[str, typer.Option(help="IANA zone in which the campaign's days begin")] = "America/New_York",
@@ -63,6 +68,7 @@ def create(
         mode=mode,
         ratio=ratio,
         release_ringing=release_ringing,
+        preview_s=preview_s,
         trunk=trunks[0],
         failover=tuple(trunks[1:]),
         ring_timeout_s=ring_s,
@@ -115,6 +121,21 @@ def status() -> None:
                 campaign.name, campaign.status.value, campaign.settings.mode.value, running.words_for(campaign)
             )
     console.print(table)
+
+
+@app.command()
+def skipped(name: str, days: Annotated[int, typer.Option(help="how far to look back", min=1, max=366)] = 7) -> None:
+    """What agents were shown and did not have dialed: when, who, which account, why."""
+    table = Table(title=f"Not dialed after a preview, last {days} days")
+    for column in ("when (UTC)", "agent", "account", "what", "reason"):
+        table.add_column(column)
+    with opened_store(settings_file.load()) as store:
+        campaign = store.read(campaigns.find, name)
+        looks = store.read(previews.not_dialed, campaign.id, SystemClock().now() - timedelta(days=days))
+    for look in looks:
+        what = "skipped" if look.kind == previews.SKIPPED else "said nothing in time"
+        table.add_row(f"{look.at:%Y-%m-%d %H:%M:%S}", look.agent, printable(look.account), what, look.reason or "")
+    console.print(table if looks else "Nothing was skipped.")
 
 
 @app.command()

@@ -10,7 +10,6 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from itertools import cycle
 from typing import Final, Protocol
@@ -23,6 +22,7 @@ from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
 from accounts.facts import Facts
 from accounts.model import Campaign, Claim, Order, Refusal, RefusalCause, Reservation, ReserveRequest, Ruling
+from accounts.previews import Look
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
@@ -30,12 +30,13 @@ from dialer.choice import Choice
 from dialer.holds import Holds
 from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
+from dialer.previews import Placed, Previews, Tried, claimed_for, why_not
 from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
 from dialer.tally import AbandonmentTally
 from dialer.trunks import Trunk, take_first
 from domain.clock import Clock
-from domain.ids import AttemptId, CampaignId, new_attempt_id
+from domain.ids import AgentId, AttemptId, CampaignId, new_attempt_id
 from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
@@ -88,16 +89,6 @@ class Calls(Protocol):
         ...
 
 
-class Placed(StrEnum):
-    """What became of one claim."""
-
-    DIALED = "dialed"
-    MOVED = "moved"
-    """Blocked, busy with another call, or taken by someone else: the store has already moved it."""
-    KEPT = "kept"
-    """Still claimed by us and not dialed; to be given back."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoopStatus:
     """What the loop is doing, for people.
@@ -139,6 +130,7 @@ class LoopTools:
     engine: str
     holds: Holds
     shifts: ShiftPlan
+    previews: Previews
 
 
 class CampaignLoop:
@@ -195,27 +187,31 @@ class CampaignLoop:
 
     async def tick(self) -> None:
         """Take one pacing decision and carry it out."""
-        tools = self._tools
-        names = self.campaign.settings.trunks
-        if unknown := [name for name in names if name not in tools.trunks]:
-            self._say(f"not in fairdial.toml: trunk {', '.join(unknown)}; add it there or create the campaign anew")
+        if obstacle := self.obstacle():
+            self._say(obstacle)
             return
-        if tools.stop_switch.is_pulled():
-            self._say("stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again")
-            return
-        if held := tools.holds.campaign(self.campaign.settings):
-            self._say(held)
-            return
-        trunks = [tools.trunks[name] for name in names]
+        trunks = self._trunks()
         decision = self._decide(trunks)
         for attempt in decision.release:
-            tools.calls.release(attempt)
+            self._tools.calls.release(attempt)
         if decision.lines_to_add:
             try:
                 await self._add_lines(decision, trunks)
             except StoreError as error:
                 self._say(f"the account store does not work: {error}")
                 _log.error("claiming or reserving failed", campaign=self.id, error=str(error))
+
+    def obstacle(self) -> str:
+        """Why nothing may be dialed whatever pacing says; empty when nothing forbids it."""
+        tools, settings = self._tools, self.campaign.settings
+        if unknown := [name for name in settings.trunks if name not in tools.trunks]:
+            return f"not in fairdial.toml: trunk {', '.join(unknown)}; add it there or create the campaign anew"
+        if tools.stop_switch.is_pulled():
+            return "stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again"
+        return tools.holds.campaign(settings)
+
+    def _trunks(self) -> list[Trunk]:
+        return [self._tools.trunks[name] for name in self.campaign.settings.trunks]
 
     def _decide(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> PacingDecision:
         """Decide on the floor as it is; about the accounts in `held`, when there are any."""
@@ -224,7 +220,9 @@ class CampaignLoop:
         if all(trunk.trouble for trunk in trunks):
             self._say(f"no trunk works, calls wait: {'; '.join(trunk.words() for trunk in trunks)}")
         else:
-            self._say("; ".join([decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
+            looking = self._tools.previews.count(self.id)
+            shown = [f"{looking} shown to agents, who say dial or skip"] if looking else []
+            self._say("; ".join([*shown, decision.words, *(words for trunk in trunks if (words := trunk.words()))]))
         return decision
 
     async def _add_lines(self, decision: PacingDecision, trunks: Sequence[Trunk]) -> None:
@@ -232,6 +230,7 @@ class CampaignLoop:
         missing = decision.lines_to_add
         spare = 0 if decision.reserve else SPARE
         choosing = self.campaign.settings.order is Order.VALUE
+        carry_out = self._show_all if self.campaign.settings.agents_dial else self._dial_all
         while missing > 0:
             wanted = min(missing, CLAIM_AT_ONCE // CHOICE if choosing else CLAIM_AT_ONCE)
             held = await (self._claim_to_choose(wanted) if choosing else self._claim(wanted + spare))
@@ -242,7 +241,7 @@ class CampaignLoop:
             if decision.mode is Mode.PREDICTIVE:  # once more, about these very accounts and the floor as it is by now
                 decision = self._decide(trunks, held)
                 wanted = missing = min(decision.lines_to_add, CLAIM_AT_ONCE)
-            dialed, kept = await self._dial_all(held, wanted, decision, trunks)
+            dialed, kept = await carry_out(held, wanted, decision, trunks)
             missing -= dialed
             if choosing:
                 left = [one for one in kept if decision.reserve or not one.reserved_agent_only]
@@ -253,16 +252,15 @@ class CampaignLoop:
                 return
 
     async def _claim(self, count: int) -> Sequence[Claim]:
-        tools = self._tools
-        return await tools.store.write(claiming.claim, self.id, count, tools.clock.now(), tools.engine)
+        tools, lease = self._tools, claimed_for(self.campaign.settings)
+        return await tools.store.write(claiming.claim, self.id, count, tools.clock.now(), tools.engine, lease)
 
     async def _claim_to_choose(self, wanted: int) -> Sequence[Claim]:
         """More than are wanted, in the order in which to dial them."""
-        tools, count = self._tools, min(CHOICE * wanted + SPARE, CLAIM_AT_ONCE)
-        held = await tools.store.write(
-            claiming.claim_onward, self.id, count, tools.clock.now(), tools.engine, places=self._choice.places
-        )
-        return self._choice.arrange(held, lambda some: self.pacer.ranked(some, tools.clock.now())) if held else held
+        tools, lease, places = self._tools, claimed_for(self.campaign.settings), self._choice.places
+        count, now = min(CHOICE * wanted + SPARE, CLAIM_AT_ONCE), tools.clock.now()
+        held = await tools.store.write(claiming.claim_onward, self.id, count, now, tools.engine, lease, places)
+        return self._choice.arrange(held, lambda some: self.pacer.ranked(some, now)) if held else held
 
     async def _dial_all(
         self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunks: Sequence[Trunk]
@@ -287,6 +285,47 @@ class CampaignLoop:
                 break
         return dialed, [*kept, *held[done:]]
 
+    async def _show_all(
+        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, _trunks: Sequence[Trunk]
+    ) -> tuple[int, Sequence[Claim]]:
+        """Show up to `wanted` claims to agents, one each: such as the gate would let be called now.
+
+        Returns how many were, and the claims to give back. An agent who says dial is heard by `previews`.
+        """
+        tools, settings = self._tools, self.campaign.settings
+        if decision.is_stale(tools.clock.monotonic(), TICK_BUDGET_S):
+            self.stale += 1
+            return 0, held
+        screened = await tools.store.write(
+            ledger.screen, held, tools.clock.now(), settings.mode, tools.decide, agent_guaranteed=True
+        )
+        for one, refusal in screened.refused:
+            tools.calls.blocked(one, refusal)
+        shown = 0
+        while shown < min(wanted, len(screened.passed)) and self._show(screened.passed[shown]):
+            shown += 1
+        return shown, screened.passed[shown:]
+
+    def _show(self, held: Claim) -> bool:
+        tools = self._tools
+        if not tools.calls.may_dial() or tools.stop_switch.is_pulled():
+            return False
+        attempt = new_attempt_id(tools.clock.now())
+        agent = tools.floor.offer(attempt, terms_for(self.campaign.settings), leaving=self._leaving())
+        if agent is None:
+            return False
+        self.dialed_at = tools.clock.monotonic()
+        tools.previews.shown(Look(held, attempt, agent.id))
+        return True
+
+    async def place_shown(self, look: Look) -> Tried:
+        """Place the call that an agent asked for who was shown its account."""
+        agent = self._tools.floor.agent(look.agent)
+        if obstacle := self.obstacle():
+            self._tools.floor.release(look.attempt)
+            return Tried(Placed.KEPT, obstacle)
+        return await self._place(look.held, look.attempt, agent, self._trunks())
+
     async def _dial_some(
         self, some: Sequence[Claim], decision: PacingDecision, trunks: Sequence[Trunk]
     ) -> Sequence[Placed]:
@@ -304,19 +343,26 @@ class CampaignLoop:
         return [what for what in placed if isinstance(what, Placed)]
 
     async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
-        """Reserve the attempt, durably, and only then start the call."""
-        tools, campaign = self._tools, self.campaign  # which may be exchanged while we wait for the store
-        settings = campaign.settings
+        """Dial one claim, with an agent of its own if it must have one."""
+        tools = self._tools
         if not tools.calls.may_dial():
             return Placed.KEPT
         attempt = new_attempt_id(tools.clock.now())
-        agent = self._reserved_agent(attempt) if reserve_agent else None
-        if reserve_agent and agent is None:
-            return Placed.KEPT
-        trunk = take_first(trunks, tools.clock.monotonic())
+        agent = None
+        if reserve_agent:
+            agent = tools.floor.reserve(attempt, terms_for(self.campaign.settings), leaving=self._leaving())
+            if agent is None:
+                return Placed.KEPT
+        return (await self._place(held, attempt, agent, trunks)).placed
+
+    async def _place(self, held: Claim, attempt: AttemptId, agent: Agent | None, trunks: Sequence[Trunk]) -> Tried:
+        """Reserve the attempt, durably, and only then start the call; the agent is let go unless it is started."""
+        tools, campaign = self._tools, self.campaign  # which may be exchanged while we wait for the store
+        settings = campaign.settings
+        trunk = take_first(trunks, tools.clock.monotonic()) if tools.calls.may_dial() else None
         if trunk is None:
             tools.floor.release(attempt)
-            return Placed.KEPT
+            return Tried(Placed.KEPT, "no trunk can take a call at this moment")
         caller_id = next(self._caller_ids)
         request = ReserveRequest(
             attempt=attempt,
@@ -339,11 +385,12 @@ class CampaignLoop:
             tools.floor.release(attempt)
             trunk.give_back()
             tools.calls.blocked(held, answer)
-            return self._refused(answer)
-        if tools.stop_switch.is_pulled() or not tools.calls.may_dial():  # since the reservation was begun
+            return Tried(self._refused(answer), why_not(answer))
+        stopped = tools.stop_switch.is_pulled() or not tools.calls.may_dial()  # since the reservation was begun
+        if stopped or (agent is not None and tools.floor.agent_of(attempt) is None):
             tools.floor.release(attempt)
             tools.calls.not_sent(attempt, trunk)
-            return Placed.MOVED
+            return Tried(Placed.MOVED, "dialing was stopped meanwhile")
         self.dialed_at = tools.clock.monotonic()
         self.pacer.dialed(
             attempt,
@@ -354,24 +401,17 @@ class CampaignLoop:
             agent=None if agent is None else agent.id,
         )
         tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
-        return Placed.DIALED
+        return Tried(Placed.DIALED)
 
-    def _reserved_agent(self, attempt: AttemptId) -> Agent | None:
-        """An agent for this attempt, none of those who are about to leave."""
+    def _leaving(self) -> frozenset[AgentId]:
+        """Agents who are about to leave: nothing is dialed for them any more, and nothing shown to them."""
         tools, guard_s = self._tools, self.pacer.learned.settings.leave_guard_s
-        leaving = tools.shifts.leaving(tools.clock.now(), tools.clock.monotonic(), guard_s)
-        return tools.floor.reserve(attempt, terms_for(self.campaign.settings), leaving=leaving)
+        return tools.shifts.leaving(tools.clock.now(), tools.clock.monotonic(), guard_s)
 
     def _refused(self, refusal: Refusal) -> Placed:
-        match refusal.cause:
-            case RefusalCause.BLOCKED | RefusalCause.IN_CALL | RefusalCause.STALE_CLAIM:
-                return Placed.MOVED
-            case RefusalCause.CALLER_ID_CAP:
-                self._say("a caller ID is not owned, not enabled, or has reached its daily cap")
-            case RefusalCause.NOT_RUNNING | RefusalCause.FENCED:
-                self._say("the campaign was paused or taken over by another engine")
-            case RefusalCause.RESERVED_AGENT_REQUIRED:
-                self._say("the next account may only be dialed with an agent reserved for it")
+        if refusal.cause in {RefusalCause.BLOCKED, RefusalCause.IN_CALL, RefusalCause.STALE_CLAIM}:
+            return Placed.MOVED
+        self._say(why_not(refusal))
         return Placed.KEPT
 
     def _snapshot(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> FloorSnapshot:

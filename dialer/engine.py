@@ -26,7 +26,7 @@ from accounts.facts import Facts
 from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
-from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, ReservationLost
+from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, PreviewEnded, ReservationLost
 from dialer import floor_view
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
@@ -38,10 +38,11 @@ from dialer.holds import Holds, NoHolds
 from dialer.link_health import LinkHealth
 from dialer.listeners import FinishedAttempt, Journal, People, Recordings
 from dialer.originate import limits_for, order_for, terms_for
-from dialer.outcome import outcome_of
+from dialer.outcome import ending_of, outcome_of
 from dialer.outcome_writer import OutcomeWriter
 from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
+from dialer.previews import Previews
 from dialer.reconciliation import Lines, Reconciliation
 from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
@@ -62,7 +63,6 @@ from domain.telephony import (
     SwitchEvent,
     Telephony,
     TelephonyError,
-    Treatment,
 )
 from pacing.snapshot import Health, LineView
 
@@ -168,8 +168,10 @@ class Engine:
         self._failover = Failover(store, self._trunks, clock, decide)
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
+        self.previews = Previews(store, floor, clock, self._loops.get, self._may_show)
+        plan = shifts or ShiftPlan()
         self._tools = LoopTools(
-            store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds, shifts or ShiftPlan()
+            store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds, plan, self.previews
         )
 
     # --- running ----------------------------------------------------------------------------------------------------
@@ -194,7 +196,8 @@ class Engine:
         self._draining = True
         for live in self._calls.values():
             live.actor.tell(Release())
-        while self._calls or self._outcomes.waiting:
+        self.previews.withdraw()
+        while not self.idle():
             self._wake.clear()
             await self._wake.wait()
 
@@ -207,8 +210,8 @@ class Engine:
         return frozenset(self._calls)
 
     def idle(self) -> bool:
-        """No call is alive and nothing waits to be written."""
-        return not self._calls and not self._outcomes.waiting
+        """No call is alive, no account is shown, and nothing waits to be written."""
+        return not self._calls and not self._outcomes.waiting and not self.previews.count()
 
     @property
     def draining(self) -> bool:
@@ -242,6 +245,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         while True:
             ticked_at = loop.time()
+            self.previews.withdraw()
             if not self._draining:
                 self._health.tick()
                 for dialing in self._in_turn():
@@ -429,7 +433,7 @@ class Engine:
         record = await actor.run(adopted)
         outcome = outcome_of(record, ring_limit_reached=record.rang_out)
         told = await self._reconciliation.ending_of(order.attempt) if outcome is Outcome.UNKNOWN else None
-        ending = told or self._ending(order, record, outcome)
+        ending = told or ending_of(record, outcome, order, self._calendar)
         outcome = ending.outcome
         live = self._calls.pop(order.attempt)
         if live.trunk is not None:
@@ -479,25 +483,6 @@ class Engine:
         if sip_status == OVERLOADED and not rang:
             trunk.overloaded(self._clock.monotonic())
 
-    def _ending(self, order: Origination, record: CallRecord, outcome: Outcome) -> Ending:
-        recorded = record.joined_at is not None and order.recording is not RecordingMode.OFF
-        return Ending(
-            outcome=outcome,
-            cause=record.cause,
-            sip_status=record.sip_status,
-            verdict=None if record.verdict is None else record.verdict.value,
-            verdict_cause=record.verdict_cause or None,
-            rang_at=self._calendar(record.rang_at),
-            answered_at=self._calendar(record.answered_at),
-            treated_at=self._calendar(record.treated_at),
-            joined_at=self._calendar(record.joined_at),
-            ended_at=self._calendar(record.ended_at),
-            agent=record.agent,
-            message_left=record.treatment is Treatment.MESSAGE,
-            bridged_s=None if record.unheard else record.talk_s,
-            announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
-        )
-
     def _call_changed(self, attempt: AttemptId, record: CallRecord) -> None:
         live = self._calls.get(attempt)
         if live is None:
@@ -511,9 +496,7 @@ class Engine:
             self._wake.set()
         self._see_line(attempt, live)
 
-    def _calendar(self, monotonic: float | None) -> datetime | None:
-        if monotonic is None:
-            return None
+    def _calendar(self, monotonic: float) -> datetime:
         return self._clock.now() - timedelta(seconds=self._clock.monotonic() - monotonic)
 
     # --- the switch's events ----------------------------------------------------------------------------------------
@@ -565,12 +548,21 @@ class Engine:
                 case AgentChanged(after=changed):
                     for loop in self._loops.values():
                         loop.pacer.agent_changed(changed)
+                case PreviewEnded() as looked:
+                    self._tasks.create_task(self._preview_ended(looked))
                 case CallOrphaned(attempt, agent) | ReservationLost(attempt, agent):
                     if attempt in self._calls:
                         self._calls[attempt].actor.tell(AgentGone(agent))
                 case _:
                     pass
             self._wake.set()
+
+    async def _preview_ended(self, looked: PreviewEnded) -> None:
+        await self.previews.ended(looked)
+        self._wake.set()
+
+    def _may_show(self, campaign: CampaignId) -> bool:
+        return self.may_dial() and self.leases.held_elsewhere(campaign) is None
 
     # --- after the connection was away, and at start ------------------------------------------------------------------
 

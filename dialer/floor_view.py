@@ -30,9 +30,11 @@ _STAGES: Final = {
 AGENT_WANTED: Final = frozenset(_STAGES)
 GUESSED_ANSWER_P: Final = 0.25
 """What pacing takes for the chance of a line that an earlier run dialed."""
-_SEATS: Final[Mapping[SeatState, AgentState]] = {
-    state: AgentState(state.value) for state in SeatState if state is not SeatState.OFFLINE
+PACING_STATES: Final[Mapping[SeatState, AgentState]] = {
+    **{state: AgentState(state.value) for state in SeatState if state not in {SeatState.OFFLINE, SeatState.PREVIEW}},
+    SeatState.PREVIEW: AgentState.RESERVED,
 }
+"""States of agents who are signed in, as pacing counts: who looks at an account is kept for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def snapshot(
     agents = tuple(
         AgentView(
             agent=seat.id,
-            state=_SEATS[seat.state],
+            state=PACING_STATES[seat.state],
             since=seat.since,
             leaves_at=planned.leaves_at,
             leaves_after_call=seat.is_leaving,

@@ -41,6 +41,7 @@ _AGENT_STYLE: Final = {
     AgentState.TALKING: "green",
     AgentState.HOLD: "yellow",
     AgentState.RESERVED: "cyan",
+    AgentState.PREVIEW: "cyan",
     AgentState.READY: "cyan",
     AgentState.WRAP_UP: "blue",
     AgentState.PAUSED: "magenta",

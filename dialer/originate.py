@@ -70,4 +70,4 @@ def limits_for(settings: CampaignSettings) -> CallLimits:
 
 def terms_for(settings: CampaignSettings) -> CallTerms:
     """What calls of a campaign ask of an agent."""
-    return CallTerms(skills=frozenset(settings.skills), wrap_up_s=settings.wrap_up_s)
+    return CallTerms(skills=frozenset(settings.skills), wrap_up_s=settings.wrap_up_s, preview_s=settings.preview_s)

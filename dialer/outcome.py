@@ -9,12 +9,15 @@ is abandoned as well is counted from `CallRecord.treated`, not from the outcome.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, assert_never
 
+from accounts.model import Ending
 from dialer.call import CallRecord
 from domain.outcomes import Outcome, Verdict
+from domain.telephony import Origination, RecordingMode, Treatment
 
 NEVER_SENT: Final = 3
 """Q.850 "no route to destination": what `Ended` says when the switch could not even make the channel."""
@@ -62,6 +65,35 @@ _BY_CAUSE: Final[Mapping[int, Outcome]] = MappingProxyType(
 
 _CANCELLED_STATUSES: Final = frozenset({None, 408, 480, 487})
 """What a call shows that we took down ourselves; any other status is the carrier's own word, which came first."""
+
+
+def ending_of(call: CallRecord, outcome: Outcome, order: Origination, calendar: Callable[[float], datetime]) -> Ending:
+    """A call that is over, as the ledger keeps it.
+
+    Args:
+        calendar: the calendar's word for an instant of the record.
+    """
+
+    def at(monotonic: float | None) -> datetime | None:
+        return None if monotonic is None else calendar(monotonic)
+
+    recorded = call.joined_at is not None and order.recording is not RecordingMode.OFF
+    return Ending(
+        outcome=outcome,
+        cause=call.cause,
+        sip_status=call.sip_status,
+        verdict=None if call.verdict is None else call.verdict.value,
+        verdict_cause=call.verdict_cause or None,
+        rang_at=at(call.rang_at),
+        answered_at=at(call.answered_at),
+        treated_at=at(call.treated_at),
+        joined_at=at(call.joined_at),
+        ended_at=at(call.ended_at),
+        agent=call.agent,
+        message_left=call.treatment is Treatment.MESSAGE,
+        bridged_s=None if call.unheard else call.talk_s,
+        announced=order.recording is RecordingMode.ANNOUNCE_THEN_RECORD if recorded else None,
+    )
 
 
 def outcome_of(call: CallRecord, *, ring_limit_reached: bool = False) -> Outcome:

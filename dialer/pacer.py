@@ -22,7 +22,7 @@ from agent_gateway.agent import AgentState as SeatState
 from agent_gateway.floor import Disposed
 from dialer.call import CallRecord, CallState
 from dialer.choice import TURNS
-from dialer.floor_view import pacing_settings
+from dialer.floor_view import PACING_STATES, pacing_settings
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.answer_model import AccountFacts
 from pacing.controller import first_braking
@@ -30,7 +30,7 @@ from pacing.decision import CapCode, PacingDecision
 from pacing.floor import Pacer
 from pacing.pool import best_first
 from pacing.settings import Mode
-from pacing.snapshot import AgentState, Candidate, FloorSnapshot, WindowTally
+from pacing.snapshot import Candidate, FloorSnapshot, WindowTally
 from pacing.value import Owed, PartyFacts, recoveries
 
 _log = structlog.get_logger(__name__)
@@ -133,7 +133,7 @@ class CampaignPacer:
             if known:
                 self.learned.agent_left(agent.id, agent.since)
             return
-        state = AgentState(agent.state.value)
+        state = PACING_STATES[agent.state]
         self.learned.agent_is(agent.id, state, agent.since, leaves_after_call=agent.is_leaving, skills=agent.skills)
 
     # --- calls ------------------------------------------------------------------------------------------------------

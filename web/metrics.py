@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from agent_gateway.agent import AgentState
+from agent_gateway.floor import PreviewEnd
 from dialer.app import App
 from dialer.call import CallState
 from dialer.campaign_loop import LoopStatus
@@ -60,6 +61,14 @@ class EngineCollector(Collector):
         agents = Counter(agent.state for agent in self._app.floor.snapshot().agents)
         yield _by("dialer_calls", "Calls alive, by state.", "state", {s.value: calls[s] for s in CallState})
         yield _by("dialer_agents", "Agents, by state.", "state", {s.value: agents[s] for s in AgentState})
+        previews = CounterMetricFamily(
+            "dialer_previews_ended",
+            "Accounts agents have looked at before a call, by how that ended.",
+            labels=("result",),
+        )
+        for end in PreviewEnd:
+            previews.add_metric((end.value,), engine.previews.counts[end])
+        yield previews
         yield _counter("dialer_attempts_placed", "Attempts sent to Asterisk.", engine.counters.placed)
         ended = CounterMetricFamily("dialer_attempts_ended", "Attempts that ended, by outcome.", labels=("outcome",))
         for outcome in Outcome:

@@ -1,7 +1,8 @@
 """An automatic agent: works a shift at the gateway as a person's screen would, repeatable by seed.
 
-Goes ready at once, talks for a while, hangs up or lets the other side do it, says what became of the call, takes the
-next. It is no telephone: `dialer.testing.softphone` is the voice that goes with it.
+Goes ready at once, dials or skips the account it is shown, talks for a while, hangs up or lets the other side do it,
+says what became of the call, takes the next. It is no telephone: `dialer.testing.softphone` is the voice that goes with
+it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from agent_gateway.agent import AgentState, Cause, Wish
 from agent_gateway.disposition import Need
 from agent_gateway.protocol import (
     CallMessage,
+    DialRequest,
     DispositionChoice,
     DispositionRequest,
     HangUpRequest,
     ReadyRequest,
     Reply,
     Request,
+    SkipRequest,
     StateMessage,
 )
 from dialer.agent_client import GatewayClient, LinkLost
@@ -51,7 +54,7 @@ _COMMON: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How an automatic agent works. Talk and wrap-up are lognormal.
+    """How an automatic agent works. Talk, wrap-up and looking are lognormal.
 
     Attributes:
         talk_mean_s: mean time after which the agent hangs up, if the person has not.
@@ -59,6 +62,8 @@ class Habits:
         hangs_up: share of calls that the agent ends; in the others the person has to.
         wrap_mean_s: mean time until the disposition is given.
         says_nothing: share of calls left to the wrap-up's time-out.
+        look_mean_s: mean time for which a previewed account is looked at.
+        skips: share of previewed accounts that are skipped.
         dispositions: code to weight; codes the campaign does not have are left out.
     """
 
@@ -67,6 +72,8 @@ class Habits:
     hangs_up: float = 0.6
     wrap_mean_s: float = 2.0
     says_nothing: float = 0.02
+    look_mean_s: float = 3.0
+    skips: float = 0.1
     dispositions: Mapping[str, float] = field(default_factory=lambda: _COMMON)
 
 
@@ -133,6 +140,10 @@ class AutoAgent:
                 return 0.0, _ready
             case AgentState.OFFLINE if now.reason != Cause.SIGNED_OUT:
                 return _RETRY_READY_S, _ready
+            case AgentState.PREVIEW if now.attempt is not None:
+                skips = self._random.random() < self._habits.skips
+                answer = partial(_skip if skips else _dial, now.attempt)
+                return self._lognormal(self._habits.look_mean_s), answer
             case AgentState.TALKING if self._random.random() < self._habits.hangs_up:
                 return self._lognormal(self._habits.talk_mean_s), _hang_up
             case AgentState.WRAP_UP if self._random.random() >= self._habits.says_nothing:
@@ -177,6 +188,14 @@ class AutoAgent:
 
 def _ready() -> ReadyRequest:
     return ReadyRequest(type="ready")
+
+
+def _dial(attempt: str) -> DialRequest:
+    return DialRequest(type="dial", attempt=attempt)
+
+
+def _skip(attempt: str) -> SkipRequest:
+    return SkipRequest(type="skip", attempt=attempt)
 
 
 def _hang_up() -> HangUpRequest:

@@ -7,6 +7,7 @@ what it is doing, one JSON object a line, whenever that changes. `EngineProcess`
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 import time
@@ -251,5 +252,8 @@ async def _run(plan: Plan) -> None:
 if __name__ == "__main__":
     import structlog
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),  # as the engine's own logs
+    )
     asyncio.run(_run(_PLAN.validate_json(sys.stdin.buffer.read())))

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.disposition import Details
 from agent_gateway.floor import (
+    REACTION_S,
     AgentChanged,
     CallOrphaned,
     CallTerms,
@@ -26,6 +27,8 @@ from agent_gateway.floor import (
     Floor,
     FloorEvent,
     FloorSettings,
+    PreviewEnd,
+    PreviewEnded,
     StateInterval,
 )
 from dialer.ami.client import AmiClient, AmiSettings
@@ -278,6 +281,22 @@ async def test_a_shift_by_telephone_keys_alone(office: Office) -> None:
     assert signed_in.id == ANN
     assert disposed.attempt == attempt
     assert disposed.recorded.outcome is Outcome.WRONG_NUMBER
+
+
+async def test_an_account_is_skipped_and_the_next_one_dialed_by_telephone_keys(office: Office) -> None:
+    await office.ready(ANN)
+    await office.phones[ANN].in_call()
+    looks, ended = [new_attempt_id(CLOCK.now()) for _ in range(2)], []
+    for attempt, key in zip(looks, "0#", strict=True):
+        office.floor.offer(attempt, CallTerms(preview_s=15.0))
+        await asyncio.sleep(REACTION_S)  # nobody answers sooner, and no such key is taken
+        await office.phones[ANN].press(key)
+        ended.append(await office.until(PreviewEnded))
+    kept = office.floor.agent(ANN)
+    office.floor.release(looks[1])
+
+    assert [(each.attempt, each.how) for each in ended] == [(looks[0], PreviewEnd.SKIP), (looks[1], PreviewEnd.DIAL)]
+    assert (kept.state, kept.attempt) == (AgentState.RESERVED, looks[1])
 
 
 async def test_voices_go_both_ways_while_waiting_and_talking(office: Office) -> None:

@@ -17,20 +17,24 @@ from agent_gateway.agent import (
     AgentState,
     CallOver,
     Cause,
+    Confirm,
     Dispose,
     GoReady,
     HeartbeatLost,
     Join,
     LegConnected,
     LegLost,
+    Offer,
     Part,
     Pause,
+    PreviewTimeout,
     PutOnHold,
     Reconnect,
     Release,
     Reserve,
     SignIn,
     SignOut,
+    Skip,
     Wish,
     WrapTimeout,
 )
@@ -49,6 +53,10 @@ EVENTS: dict[type[AgentEvent], AgentEvent] = {
     LegLost: LegLost(LEG, deliberate=False),
     GoReady: GoReady(),
     Pause: Pause("lunch"),
+    Offer: Offer(CALL),
+    Confirm: Confirm(CALL),
+    Skip: Skip(CALL, "bad_data"),
+    PreviewTimeout: PreviewTimeout(CALL),
     Reserve: Reserve(CALL),
     Release: Release(CALL),
     Join: Join(CALL),
@@ -65,22 +73,24 @@ AGENTS = {
     AgentState.OFFLINE: Agent(AgentId("ann")),
     AgentState.PAUSED: replace(_ME, state=AgentState.PAUSED, reason="break"),
     AgentState.READY: replace(_ME, state=AgentState.READY),
+    AgentState.PREVIEW: replace(_ME, state=AgentState.PREVIEW, attempt=CALL),
     AgentState.RESERVED: replace(_ME, state=AgentState.RESERVED, attempt=CALL),
     AgentState.TALKING: replace(_ME, state=AgentState.TALKING, attempt=CALL, on_line=True),
     AgentState.HOLD: replace(_ME, state=AgentState.HOLD, attempt=CALL, on_line=True),
     AgentState.WRAP_UP: replace(_ME, state=AgentState.WRAP_UP, attempt=CALL, on_line=False),
 }
 # One letter a state, in the order of EVENT_KINDS; a dot is refused.
-LETTERS = dict(zip("OPRVTHW", AgentState, strict=True))
+LETTERS = dict(zip("OPRLVTHW", AgentState, strict=True))
 EXPECTED = """
-         si rc lu ll rd pa rs rl jo ho pt ov di wt so hb
-offline  P  .  .  .  .  .  .  .  .  .  .  .  .  .  O  O
-paused   .  P  P  O  R  P  .  .  T  .  .  .  .  .  O  O
-ready    .  R  .  O  R  P  V  .  T  .  .  .  .  .  O  O
-reserved .  V  .  O  V  V  .  R  T  .  .  R  .  .  V  V
-talking  .  T  .  O  T  T  .  .  .  H  W  W  .  .  T  T
-hold     .  H  .  O  H  H  .  .  T  .  H  W  .  .  H  H
-wrap_up  .  W  .  W  W  W  .  .  .  .  .  W  R  R  W  W
+         si rc lu ll rd pa of co sk pv rs rl jo ho pt ov di wt so hb
+offline  P  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  O  O
+paused   .  P  P  O  R  P  .  .  .  .  .  .  T  .  .  .  .  .  O  O
+ready    .  R  .  O  R  P  L  .  .  .  V  .  T  .  .  .  .  .  O  O
+preview  .  L  .  O  L  P  .  V  R  P  .  R  .  .  .  .  .  .  O  O
+reserved .  V  .  O  V  V  .  .  .  .  .  R  T  .  .  R  .  .  V  V
+talking  .  T  .  O  T  T  .  .  .  .  .  .  .  H  W  W  .  .  T  T
+hold     .  H  .  O  H  H  .  .  .  .  .  .  T  .  H  W  .  .  H  H
+wrap_up  .  W  .  W  W  W  .  .  .  .  .  .  .  .  .  W  R  R  W  W
 """
 ROWS = [line.split() for line in EXPECTED.strip().splitlines()[1:]]
 CASES = [
@@ -121,6 +131,10 @@ def test_an_event_leads_where_the_table_says(state: AgentState, kind: type[Agent
     [
         (AgentState.PAUSED, LegConnected(OTHER_LEG)),
         (AgentState.TALKING, LegLost(OTHER_LEG, deliberate=True)),
+        (AgentState.PREVIEW, Confirm(OTHER_CALL)),
+        (AgentState.PREVIEW, Skip(OTHER_CALL)),
+        (AgentState.PREVIEW, PreviewTimeout(OTHER_CALL)),
+        (AgentState.PREVIEW, Release(OTHER_CALL)),
         (AgentState.RESERVED, Release(OTHER_CALL)),
         (AgentState.RESERVED, Join(OTHER_CALL)),
         (AgentState.HOLD, Join(OTHER_CALL)),
@@ -202,6 +216,25 @@ def test_a_reservation_that_came_to_nothing_costs_no_place_in_the_queue() -> Non
     assert moved(AGENTS[AgentState.WRAP_UP], Dispose(CALL), now=9.0).idle_since == 9.0
 
 
+def test_who_says_nothing_to_an_account_is_paused_whatever_was_wished_before() -> None:
+    after = moved(AGENTS[AgentState.PREVIEW], GoReady(), PreviewTimeout(CALL), now=9.0)
+    assert (after.state, after.reason, after.wish) == (AgentState.PAUSED, Cause.PREVIEW_MISSED, Wish.NONE)
+    assert (after.attempt, moved(after, GoReady()).state) == (None, AgentState.READY)
+
+
+@pytest.mark.parametrize("leaving", [Pause("lunch"), SignOut(), HeartbeatLost(), LegLost(LEG, deliberate=True)])
+def test_leaving_waits_for_no_account_that_is_only_looked_at(leaving: AgentEvent) -> None:
+    after = moved(AGENTS[AgentState.PREVIEW], leaving)
+    assert (after.attempt, after.is_due_back, after.wish) == (None, False, Wish.NONE)
+
+
+def test_who_skips_goes_to_the_end_of_the_queue_and_whose_account_is_taken_back_does_not() -> None:
+    shown = moved(AGENTS[AgentState.READY], Offer(CALL))
+    assert moved(shown, Skip(CALL), now=9.0).idle_since == 9.0
+    assert moved(shown, Release(CALL), now=9.0).idle_since == 1.0
+    assert moved(shown, Confirm(CALL), Release(CALL), now=9.0).idle_since == 1.0
+
+
 def test_a_second_reason_begins_a_second_pause() -> None:
     lunch = moved(AGENTS[AgentState.PAUSED], Pause("lunch"), now=7.0)
     assert (lunch.reason, lunch.since) == ("lunch", 7.0)
@@ -216,17 +249,23 @@ def test_who_is_due_back(state: AgentState, due: bool) -> None:
     assert AGENTS[state].is_due_back is due
 
 
-@given(st.lists(st.sampled_from([*EVENTS.values(), LegLost(LEG, deliberate=True), Reserve(OTHER_CALL)]), max_size=40))
+@given(
+    st.lists(
+        st.sampled_from([*EVENTS.values(), LegLost(LEG, deliberate=True), Reserve(OTHER_CALL), Offer(OTHER_CALL)]),
+        max_size=40,
+    )
+)
 def test_no_sequence_of_events_leaves_an_agent_in_two_minds(events: list[AgentEvent]) -> None:
     agent = Agent(AgentId("ann"))
     for second, event in enumerate(events):
         answer = apply(agent, event, float(second))
         agent = answer if isinstance(answer, Agent) else agent
-        in_call = {AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
+        in_call = {AgentState.PREVIEW, AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
         assert (agent.attempt is not None) == (agent.state in in_call)
         assert agent.state is not AgentState.OFFLINE or agent.leg is None
         assert not (agent.state is AgentState.READY and not agent.leg_up)
         assert not (agent.state is AgentState.READY and agent.is_leaving)
+        assert not (agent.state is AgentState.PREVIEW and (not agent.leg_up or agent.is_leaving))
         assert (agent.reason is not None) == (agent.state in {AgentState.OFFLINE, AgentState.PAUSED})
 
 

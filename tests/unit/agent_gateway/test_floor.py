@@ -22,6 +22,8 @@ from agent_gateway.floor import (
     FloorEvent,
     FloorSettings,
     OrderFailed,
+    PreviewEnd,
+    PreviewEnded,
     ReservationLost,
     StateInterval,
 )
@@ -101,9 +103,8 @@ class World:
     def told(self) -> list[FloorEvent]:
         """What the floor has told so far, changes of agents apart."""
         everything = [self.queue.get_nowait() for _ in range(self.queue.qsize())]
-        return [
-            event for event in everything if isinstance(event, Disposed | CallOrphaned | ReservationLost | OrderFailed)
-        ]
+        kinds = Disposed | CallOrphaned | ReservationLost | OrderFailed | PreviewEnded
+        return [event for event in everything if isinstance(event, kinds)]
 
     def state(self, agent: AgentId = ANN) -> AgentState:
         return self.floor.agent(agent).state
@@ -644,10 +645,106 @@ def test_after_a_cut_what_is_gone_from_the_switch_is_gone_from_the_floor() -> No
     play(scenario)
 
 
+# --- previews ----------------------------------------------------------------------------------------------------
+
+LOOK = AttemptId("f" * 32)
+
+
+def test_an_account_is_offered_to_nobody_who_is_not_free() -> None:
+    async def scenario(world: World) -> None:
+        assert world.floor.offer(LOOK, TERMS) is None
+        await world.ready(ANN)
+        assert world.floor.offer(LOOK, TERMS, leaving=frozenset({ANN})) is None
+        assert world.floor.offer(LOOK, CallTerms(skills=frozenset({"fr"}))) is None
+        await world.conversation()
+        assert world.floor.offer(LOOK, TERMS) is None
+
+    assert not [event for event in play(scenario).told() if isinstance(event, PreviewEnded)]
+
+
+def test_who_looks_at_an_account_is_given_no_call_and_no_second_account() -> None:
+    async def scenario(world: World) -> None:
+        await world.ready(ANN)
+        assert world.floor.offer(LOOK, TERMS) is not None
+        assert world.floor.reserve(AttemptId("e" * 32), TERMS) is None
+        assert world.floor.reserve(LOOK, TERMS) is None
+        assert world.floor.offer(AttemptId("e" * 32), TERMS) is None
+        world.floor.release(LOOK)
+        assert world.state() is AgentState.PREVIEW
+
+    play(scenario)
+
+
+def test_a_plug_pulled_while_looking_orphans_no_call() -> None:
+    async def scenario(world: World) -> None:
+        await world.ready(ANN)
+        world.floor.offer(LOOK, TERMS)
+        world.switch.leg_gone(world.floor.agent(ANN).leg or LegId(""))
+        await asyncio.sleep(1)
+        assert world.floor.agent(ANN).reason == Cause.UNREACHABLE
+
+    assert play(scenario).told() == [PreviewEnded(LOOK, ANN, PreviewEnd.LEFT)]
+
+
+def test_a_look_around_after_a_cut_leaves_a_preview_alone() -> None:
+    async def scenario(world: World) -> None:
+        await world.ready(ANN)
+        world.floor.offer(LOOK, TERMS)
+        world.floor.reconcile(await world.switch.live_channels())
+        assert world.state() is AgentState.PREVIEW
+        assert not world.floor.refusals
+
+    play(scenario)
+
+
+def test_a_look_lasts_as_long_as_its_campaign_allows_and_is_not_cut_short_by_the_one_before() -> None:
+    async def scenario(world: World) -> None:
+        await world.ready(ANN)
+        world.floor.offer(LOOK, CallTerms(preview_s=20.0))
+        await asyncio.sleep(15)
+        world.floor.skip(ANN, LOOK, "bad_data")
+        world.floor.offer(AttemptId("e" * 32), CallTerms(preview_s=20.0))
+        await asyncio.sleep(15)
+        assert world.state() is AgentState.PREVIEW
+        await asyncio.sleep(6)
+        assert (world.state(), world.floor.agent(ANN).reason) == (AgentState.PAUSED, Cause.PREVIEW_MISSED)
+
+    assert play(scenario).told() == [
+        PreviewEnded(LOOK, ANN, PreviewEnd.SKIP, "bad_data"),
+        PreviewEnded(AttemptId("e" * 32), ANN, PreviewEnd.MISSED),
+    ]
+
+
+def test_an_answer_to_an_account_that_is_not_shown_any_more_changes_nothing() -> None:
+    async def scenario(world: World) -> None:
+        await world.ready(ANN)
+        world.floor.offer(LOOK, TERMS)
+        world.floor.skip(ANN, LOOK)
+        world.floor.offer(AttemptId("e" * 32), TERMS)
+        answers = [world.floor.dial(ANN, LOOK), world.floor.skip(ANN, LOOK)]
+        assert [answer.why for answer in answers if isinstance(answer, Refused)] == [Refusal.STALE] * 2
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("key", "how"), [("#", PreviewEnd.DIAL), ("0", PreviewEnd.SKIP)])
+def test_one_key_of_the_telephone_dials_and_one_skips(key: str, how: PreviewEnd) -> None:
+    async def scenario(world: World) -> None:
+        await world.ready(ANN)
+        world.press("#")  # heard when the account is shown already: too soon to be meant for it
+        world.floor.offer(LOOK, TERMS)
+        await asyncio.sleep(1)
+        world.press("17*5" + key)
+        await asyncio.sleep(1)
+
+    assert play(scenario).told() == [PreviewEnded(LOOK, ANN, how)]
+
+
 # --- any interleaving --------------------------------------------------------------------------------------------
 
 STEPS = st.sampled_from(
     ["call", "join", "release", "hang_up", "dispose", "pause", "ready", "out", "in", "pull", "hold", "wait"]
+    + ["offer", "answer", "take_back"]
 )
 
 
@@ -656,11 +753,13 @@ STEPS = st.sampled_from(
 def test_no_agent_has_two_calls_and_no_call_two_agents(steps: list[tuple[str, int]]) -> None:
     agents = [AgentId(f"agent{number}") for number in range(4)]
     told: list[FloorEvent] = []
+    offered: list[AttemptId] = []
 
     async def scenario(world: World) -> None:
         world.script = Script(talk_s=15.0)
         calls: list[AttemptId] = []
         floor = world.floor
+        offered.clear()
 
         async def join(number: int) -> None:
             agent = floor.agent(agents[number])
@@ -680,7 +779,19 @@ def test_no_agent_has_two_calls_and_no_call_two_agents(steps: list[tuple[str, in
             attempt = floor.agent(agents[number]).attempt
             floor.release(attempt or AttemptId(""))
 
+        def offer(number: int) -> None:
+            offered.append(AttemptId(f"{len(offered):x}".rjust(32, "f")))
+            floor.offer(offered[-1], CallTerms(preview_s=5.0 + number))
+
+        def answer(number: int) -> None:
+            agent = floor.agent(agents[number])
+            say = floor.dial if len(offered) % 2 else floor.skip
+            say(agent.id, agent.attempt or AttemptId(""))
+
         actions: dict[str, Callable[[int], object]] = {
+            "offer": offer,
+            "answer": answer,
+            "take_back": lambda number: floor.take_back(floor.agent(agents[number]).attempt or AttemptId("")),
             "call": call,
             "join": join,
             "release": release,
@@ -709,6 +820,8 @@ def test_no_agent_has_two_calls_and_no_call_two_agents(steps: list[tuple[str, in
     play(scenario)
     finished = [event.attempt for event in told if isinstance(event, Disposed)]
     assert len(finished) == len(set(finished))
+    looked = [event.attempt for event in told if isinstance(event, PreviewEnded)]
+    assert len(looked) == len(set(looked))
 
 
 def test_events_that_are_no_business_of_agents_are_ignored() -> None:

@@ -172,6 +172,10 @@ async def test_an_oversized_message_ends_the_connection_and_not_the_agent() -> N
         ({"type": "hold"}, "not_now"),
         ({"type": "resume"}, "not_now"),
         ({"type": "pause", "reason": "nap"}, "bad_request"),
+        ({"type": "dial", "attempt": CALL}, "not_now"),
+        ({"type": "dial", "attempt": "x"}, "bad_message"),
+        ({"type": "skip", "attempt": CALL}, "not_now"),
+        ({"type": "skip", "attempt": CALL, "reason": "nap"}, "bad_request"),
         (SIGN_IN, "bad_request"),
     ],
 )
@@ -209,6 +213,48 @@ async def test_a_screen_is_told_states_the_call_and_what_may_be_said() -> None:
         assert "an amount and a day" in str((await hear(screen, "error"))["message"])
         await say(screen, {"type": "disposition", "code": "paid"})
         assert (await until(screen, AgentState.READY))["attempt"] is None
+
+
+async def test_an_account_is_shown_before_there_is_a_call_and_waits_for_dial_or_skip() -> None:
+    async with gateway() as there, there.connect() as screen:
+        await say(screen, SIGN_IN)
+        reasons = (await hear(screen, "welcome"))["skip_reasons"]
+        assert isinstance(reasons, list)
+        await say(screen, {"type": "ready"})
+        await until(screen, AgentState.READY)
+        there.floor.offer(CALL, CallTerms(preview_s=20.0))
+        assert (await until(screen, AgentState.PREVIEW))["attempt"] == CALL
+        shown = await hear(screen, "call")
+        assert (shown["attempt"], shown["person"], shown["preview_s"]) == (CALL, "Ada <b>Lovelace</b>", 20.0)
+        await say(screen, {"type": "dial", "attempt": "b" * 32})
+        assert (await hear(screen, "error"))["message"] == "another account is shown by now"
+        await say(screen, {"type": "skip", "attempt": CALL, "reason": reasons[0]["code"]})
+        await until(screen, AgentState.READY)
+        assert there.switch.originated == []
+
+
+async def test_who_says_dial_keeps_the_account_on_the_screen_and_is_told_when_it_may_not_be() -> None:
+    async with gateway() as there, there.screen() as screen:
+        there.floor.offer(CALL, CallTerms())
+        await hear(screen, "call")
+        await say(screen, {"type": "dial", "attempt": CALL})
+        assert (await until(screen, AgentState.RESERVED))["attempt"] == CALL
+        there.floor.release(CALL)
+        there.floor.not_dialed(ANN, "Not dialed: blocked.")
+        await until(screen, AgentState.READY)
+        error = await hear(screen, "error")
+        assert (error["code"], error["message"]) == ("not_dialed", "Not dialed: blocked.")
+
+
+async def test_a_screen_that_breaks_off_while_an_account_is_shown_finds_it_again() -> None:
+    async with gateway() as there:
+        async with there.screen() as screen:
+            there.floor.offer(CALL, CallTerms())
+            await until(screen, AgentState.PREVIEW)
+        async with there.connect() as again:
+            await say(again, SIGN_IN)
+            assert (await hear(again, "state"))["state"] == AgentState.PREVIEW
+            assert (await hear(again, "call"))["attempt"] == CALL
 
 
 async def test_a_broken_connection_that_comes_back_finds_the_call() -> None:

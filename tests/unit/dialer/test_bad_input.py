@@ -17,11 +17,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
+from accounts import campaigns, claim, previews
 from accounts.importing.reader import MAX_BYTES
+from accounts.previews import Look
+from accounts.records import AccountRecord, PhoneRecord, store_account
 from accounts.store import open_store
 from dialer.__main__ import main
 from dialer.asterisk.instance import Status
 from domain.clock import SystemClock
+from domain.ids import AgentId, new_attempt_id
+from domain.money import Money
+from domain.phone import PhoneNumber
 
 pytestmark = pytest.mark.unit
 
@@ -76,10 +82,37 @@ def created(program: Program) -> None:
 # --- campaigns -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["start", "pause", "why"])
+@pytest.mark.parametrize("command", ["start", "pause", "why", "skipped"])
 def test_a_campaign_that_does_not_exist_and_the_names_there_are(program: Program, command: str) -> None:
     created(program)
     assert "there are: Cards" in refused(program, "campaign", command, "Crads")
+
+
+@pytest.mark.parametrize("seconds", ["4", "301", "soon"])
+def test_a_preview_that_is_too_short_or_too_long_to_look(program: Program, seconds: str) -> None:
+    status, told = program(*CREATE.split(), "--mode", "preview", "--preview-s", seconds)
+    assert status == 2
+    assert "--preview-s" in told
+
+
+def test_what_agents_skipped_is_listed_and_an_account_can_do_nothing_to_the_terminal(
+    program: Program, tmp_path: Path
+) -> None:
+    created(program)
+    assert "Nothing was skipped" in program("campaign", "skipped", "Cards")[1]
+    now = SystemClock().now()
+    store = open_store(tmp_path / "var" / "fairdial.db", now)
+    campaign = store.read(campaigns.find, "Cards").id
+    client = store.write(campaigns.client_id, "Bank", now)
+    list_ = store.write(campaigns.list_id, campaign, "all", now)
+    record = AccountRecord("A[red]\x1b[2J", "P", "P", (PhoneRecord(PhoneNumber("+14045550101")),), Money(1))
+    store.write(store_account, client, record, now, (campaign, list_))
+    (held,) = store.write(claim.claim, campaign, 1, now, "e1")
+    store.write(previews.skip, Look(held, new_attempt_id(now), AgentId("amira")), "bad_data", now)
+    store.close()
+    told = program("campaign", "skipped", "Cards")[1]
+    assert all(word in told for word in ("amira", "A[red]", "skipped", "bad_data"))
+    assert "\x1b[2J" not in told
 
 
 def test_an_import_for_a_campaign_that_does_not_exist_loads_nothing(program: Program, tmp_path: Path) -> None:

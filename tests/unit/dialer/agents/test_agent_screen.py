@@ -16,6 +16,7 @@ from agent_gateway.protocol import (
     Bye,
     CallMessage,
     Choice,
+    DialRequest,
     DispositionRequest,
     Done,
     ErrorMessage,
@@ -27,6 +28,7 @@ from agent_gateway.protocol import (
     Request,
     ResumeRequest,
     SignOutRequest,
+    SkipRequest,
     StateMessage,
     Welcome,
     disposition_choices,
@@ -38,19 +40,26 @@ from dialer.agent_view import clock, draw
 pytestmark = pytest.mark.unit
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-WELCOME = Welcome(agent="ann", name="Ann", heartbeat_s=5, pause_reasons=(Choice(code="lunch", label="Lunch"),))
+WELCOME = Welcome(
+    agent="ann",
+    name="Ann",
+    heartbeat_s=5,
+    pause_reasons=(Choice(code="lunch", label="Lunch"),),
+    skip_reasons=(Choice(code="bad_data", label="The data looks wrong"),),
+)
 CALL = CallMessage(
     attempt="a" * 32,
     person="Ada [bold]Lovelace[/bold] \x1b[31m",
     lines=(Line(label="Balance", text="120.00 USD"),),
     say=("This call may be recorded.",),
+    preview_s=45.0,
     wrap_up_s=30.0,
     dispositions=disposition_choices(COLLECTIONS),
 )
 
 
 def state(name: AgentState, *, elapsed_s: float = 0.0, **fields: object) -> StateMessage:
-    in_call = name in {AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
+    in_call = name in {AgentState.PREVIEW, AgentState.RESERVED, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP}
     standard = {
         "reason": None,
         "phone_connected": True,
@@ -93,6 +102,12 @@ def drawn(shown: Screen, now: float = 100.0, width: int = 100) -> str:
         (AgentState.TALKING, "1"),
         (AgentState.TALKING, "a"),
         (AgentState.RESERVED, "n"),
+        (AgentState.READY, "d"),
+        (AgentState.RESERVED, "d"),
+        (AgentState.TALKING, "s"),
+        (AgentState.PREVIEW, "1"),
+        (AgentState.PREVIEW, "h"),
+        (AgentState.PREVIEW, "enter"),
         (AgentState.OFFLINE, "p"),
         (AgentState.WRAP_UP, "z"),
         (AgentState.WRAP_UP, "#"),
@@ -102,7 +117,7 @@ def drawn(shown: Screen, now: float = 100.0, width: int = 100) -> str:
 def test_a_key_without_a_meaning_does_nothing(name: AgentState, key: str) -> None:
     shown, asked = typed(screen(name), key)
     assert asked == []
-    assert (shown.form, shown.picking_pause) == (None, False)
+    assert (shown.form, shown.picking) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +158,42 @@ def test_a_pause_is_picked_from_the_gateways_reasons() -> None:
     assert "1  Lunch" in drawn(shown)
     assert typed(shown, "9")[1] == []
     assert typed(shown, "1")[1] == [PauseRequest(type="pause", reason="lunch")]
+
+
+def test_one_key_dials_the_account_on_the_screen() -> None:
+    assert typed(screen(AgentState.PREVIEW), "d")[1] == [DialRequest(type="dial", attempt=CALL.attempt)]
+
+
+@pytest.mark.parametrize(("key", "reason"), [("1", "bad_data"), ("s", None), ("enter", None)])
+def test_skipping_asks_why_and_takes_no_reason_for_an_answer(key: str, reason: str | None) -> None:
+    shown, asked = typed(screen(AgentState.PREVIEW), "s")
+    assert asked == []
+    assert "1  The data looks wrong" in drawn(shown)
+    assert typed(shown, key)[1] == [SkipRequest(type="skip", attempt=CALL.attempt, reason=reason)]
+
+
+@pytest.mark.parametrize("key", ["escape", "9", "d"])
+def test_the_reasons_to_skip_can_be_left_and_nothing_is_dialed_by_it(key: str) -> None:
+    shown, asked = typed(screen(AgentState.PREVIEW), "s", key)
+    assert (shown.picking, asked) == (None, [])
+
+
+def test_an_account_that_is_not_on_the_screen_yet_cannot_be_dialed_or_skipped() -> None:
+    newer = take(screen(AgentState.PREVIEW), state(AgentState.PREVIEW, attempt="b" * 32), 100.0)
+    assert typed(newer, "d", "s", "s")[1] == []
+
+
+def test_the_reasons_close_when_the_account_is_taken_back() -> None:
+    shown, _ = typed(screen(AgentState.PREVIEW), "s")
+    gone = take(shown, state(AgentState.PAUSED, reason=Cause.PREVIEW_MISSED), 145.0)
+    assert (gone.picking, gone.call) == (None, None)
+    assert "it went back: press r to go on" in drawn(gone)
+
+
+def test_why_one_account_was_not_dialed_can_still_be_read_when_the_next_is_shown() -> None:
+    told = take(screen(AgentState.READY), ErrorMessage(ref=None, code="not_dialed", message="Not dialed: cap"), 100.0)
+    assert "Not dialed: cap" in drawn(take(told, state(AgentState.PREVIEW), 100.0))
+    assert "Not dialed: cap" not in drawn(take(told, state(AgentState.TALKING), 100.0))
 
 
 def test_a_promise_asks_for_amount_and_day_and_says_what_is_wrong_with_them() -> None:
@@ -237,6 +288,7 @@ def test_a_goodbye_ends_the_screen() -> None:
 def test_the_timer_counts_from_when_the_state_began() -> None:
     assert "1:15" in drawn(screen(AgentState.TALKING, elapsed_s=60.0), now=115.0)
     assert "0:20 left" in drawn(screen(AgentState.WRAP_UP), now=110.0)
+    assert "0:35 left" in drawn(screen(AgentState.PREVIEW), now=110.0)
 
 
 def test_texts_of_the_account_are_shown_as_text() -> None:
@@ -273,7 +325,7 @@ def test_spans_are_read_at_a_glance(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-@given(st.sampled_from(AgentState), st.lists(st.sampled_from([*"rphlnq1379#axz+.0", "enter", "escape", "backspace"])))
+@given(st.sampled_from(AgentState), st.lists(st.sampled_from([*"rphlnqds1379#axz+.0", "enter", "escape", "backspace"])))
 def test_no_sequence_of_keys_breaks_the_screen(name: AgentState, keys: list[str]) -> None:
     shown, _ = typed(screen(name), *keys)
     assert draw(replace(shown, notice="x"), 100.0)

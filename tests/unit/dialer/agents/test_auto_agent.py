@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent_gateway.agent import AgentState
-from agent_gateway.floor import Disposed
+from agent_gateway.floor import CallTerms, Disposed, PreviewEnd, PreviewEnded
 from agent_gateway.protocol import Bye, Reply, Welcome
 from dialer.agent_client import Credentials, GatewayClient, LinkLost, SignInError
 from dialer.testing.auto_agent import AutoAgent, Habits
-from domain.ids import AgentId
+from domain.ids import AgentId, AttemptId
 
 if TYPE_CHECKING:
     from conftest import Office
@@ -66,6 +66,23 @@ async def test_an_automatic_agent_works_call_after_call_until_signed_out(office:
     await working
     assert None not in said
     assert heard[-1] == Bye(reason="signed_out")
+
+
+@pytest.mark.parametrize(("skips", "how"), [(0.0, PreviewEnd.DIAL), (1.0, PreviewEnd.SKIP)])
+async def test_an_automatic_agent_answers_to_each_account_it_is_shown(
+    office: Office, skips: float, how: PreviewEnd
+) -> None:
+    habits = Habits(look_mean_s=0.02, skips=skips)
+    working = asyncio.create_task(AutoAgent(office.client(), 1, habits).run())
+    await office.until_state(AgentState.READY)
+    looks = [AttemptId(f"{number:032x}") for number in range(2)]
+    for attempt in looks:
+        office.floor.offer(attempt, CallTerms())
+        ended = await office.until(lambda event: isinstance(event, PreviewEnded))
+        assert ended == PreviewEnded(attempt, ANN, how)
+        office.floor.release(attempt)
+    office.floor.sign_out(ANN)
+    await working
 
 
 async def test_an_automatic_agent_comes_back_after_a_pulled_plug(office: Office) -> None:
