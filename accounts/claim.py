@@ -69,7 +69,7 @@ def _claim_of(*which: ColumnElement[bool]) -> ReturningUpdate[Any]:
 CLAIM: Final = _claim_of()
 ONWARD: Final = _claim_of(_entries.priority == bindparam("top"), _entries.id > bindparam("after"))
 _BELOW: Final = _claim_of(_entries.priority < bindparam("top"))
-_TOP: Final = (
+TOP: Final = (
     select(_entries.priority)
     .where(_entries.campaign_id == bindparam("campaign"), text("state = 'ready'"))
     .order_by(_entries.priority.desc(), _entries.id)
@@ -152,7 +152,7 @@ def claim_onward(
         places: by priority, the entry behind which to go on; from the beginning where there is none.
     """
     tx.execute(PROMOTE, {"campaign": campaign, "now": now})
-    top = tx.execute(_TOP, {"campaign": campaign}).scalar_one_or_none()
+    top = tx.execute(TOP, {"campaign": campaign}).scalar_one_or_none()
     if top is None:
         return []
     until = now + lease

@@ -233,7 +233,8 @@ class CampaignLoop:
         carry_out = self._show_all if self.campaign.settings.agents_dial else self._dial_all
         while missing > 0:
             wanted = min(missing, CLAIM_AT_ONCE // CHOICE if choosing else CLAIM_AT_ONCE)
-            held = await (self._claim_to_choose(wanted) if choosing else self._claim(wanted + spare))
+            asked = min(CHOICE * wanted + SPARE, CLAIM_AT_ONCE) if choosing else wanted + spare
+            held = await (self._claim_to_choose(asked) if choosing else self._claim(asked))
             if not held:
                 self._empty_until = self._tools.clock.monotonic() + EMPTY_PAUSE_S
                 self._say("no account is due now")
@@ -245,7 +246,7 @@ class CampaignLoop:
             missing -= dialed
             if choosing:
                 left = [one for one in kept if decision.reserve or not one.reserved_agent_only]
-                self._choice.dialed(held, left, enough=0 < wanted <= dialed)
+                self._choice.dialed(held, left, asked, enough=0 < wanted <= dialed)
             if kept:
                 await self._tools.store.write(claiming.release, kept)
             if kept and (dialed < wanted or not choosing):
@@ -255,10 +256,10 @@ class CampaignLoop:
         tools, lease = self._tools, claimed_for(self.campaign.settings)
         return await tools.store.write(claiming.claim, self.id, count, tools.clock.now(), tools.engine, lease)
 
-    async def _claim_to_choose(self, wanted: int) -> Sequence[Claim]:
-        """More than are wanted, in the order in which to dial them."""
+    async def _claim_to_choose(self, count: int) -> Sequence[Claim]:
+        """Claims behind those passed over, in the order in which to dial them."""
         tools, lease, places = self._tools, claimed_for(self.campaign.settings), self._choice.places
-        count, now = min(CHOICE * wanted + SPARE, CLAIM_AT_ONCE), tools.clock.now()
+        now = tools.clock.now()
         held = await tools.store.write(claiming.claim_onward, self.id, count, now, tools.engine, lease, places)
         return self._choice.arrange(held, lambda some: self.pacer.ranked(some, now)) if held else held
 

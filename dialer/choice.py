@@ -22,14 +22,26 @@ PRIORITIES_KEPT: Final = 256
 
 @dataclass(slots=True)
 class _Pass:
-    """One pass through the accounts of one priority: the entry behind which it goes on, and how many were before it."""
+    """One pass through the accounts of one priority.
+
+    Attributes:
+        place: the entry behind which it goes on.
+        number: how many passes were before it.
+        seen: the last entry that any pass has come to.
+        end: where a pass in turn ends. Accounts that come while it goes on are left to the next, or it might never end.
+    """
 
     place: int = 0
     number: int = 0
+    seen: int = 0
+    end: int = 0
 
     @property
     def in_turn(self) -> bool:
         return self.number % TURNS == TURNS - 1
+
+    def begin_next(self) -> None:
+        self.place, self.number, self.end = 0, self.number + 1, self.seen
 
 
 class Choice:
@@ -47,7 +59,7 @@ class Choice:
         """Claims just made, in the order in which to dial them.
 
         Args:
-            held: at least one, as `accounts.claim.claim_onward` gave them for `places`.
+            held: at least one, as `accounts.claim.claim_onward` gave them for `places`, highest priority first.
             ranked: puts claims of equal priority in order of worth.
         """
         top = held[0].priority
@@ -56,15 +68,16 @@ class Choice:
         if len(self._passes) > PRIORITIES_KEPT:
             self._passes.popitem(last=False)
         if held[0].entry <= now.place:
-            now.place, now.number = 0, now.number + 1
+            now.begin_next()
         return held if now.in_turn else ranked(held)
 
-    def dialed(self, held: Sequence[Claim], left: Sequence[Claim], *, enough: bool) -> None:
+    def dialed(self, held: Sequence[Claim], left: Sequence[Claim], asked: int, *, enough: bool) -> None:
         """Note what became of the claims arranged last.
 
         Args:
             held: all of them.
             left: those not dialed that could have been.
+            asked: how many claims were asked for; fewer means that the end of the list was reached.
             enough: whether as many were dialed as were wanted. If not, something stood in the way, and those left were
                 not passed over for others.
         """
@@ -72,7 +85,12 @@ class Choice:
         now = self._passes[top]
         group = [one.entry for one in held if one.priority == top]
         waiting = [one.entry for one in left if one.priority == top]
+        now.seen = max(now.seen, *group)
         if not waiting or (enough and not now.in_turn):
             now.place = max(group)
         elif now.in_turn:
             now.place = max(now.place, min(waiting) - 1)
+        else:
+            return
+        if now.place >= now.end if now.in_turn else len(group) < asked:
+            now.begin_next()

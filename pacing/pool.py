@@ -90,11 +90,12 @@ def worth(one: Candidate, forecast: Forecast | None) -> float:
     The chance is that to answer. Exact where an agent is kept free for the line. Where none is, seconds of talk are the
     scarcer ones, and this asks a little more of accounts that seldom answer than it would have to.
     """
-    gain = one.value * one.answer_p
+    chance = min(max(one.answer_p, 0.0), 1.0)
+    gain = one.value * chance
     if not math.isfinite(gain):
         return 0.0
     if forecast is None:
         return gain
     route = forecast.route(one.route)
-    alive = one.answer_p * route.unanswered + (1.0 - one.answer_p) * route.other
-    return gain / max(float(alive.sum()) * AGE_STEP_S + one.answer_p * forecast.handle_s, 1.0)
+    alive = chance * route.unanswered + (1.0 - chance) * route.other
+    return gain / max(float(alive.sum()) * AGE_STEP_S + chance * forecast.handle_s, 1.0)

@@ -70,6 +70,7 @@ class Setup:
     Attributes:
         agents: how many are signed in and ready.
         accounts: how many are due.
+        balance_of, priority_of: of the k-th account.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
         shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
@@ -81,6 +82,8 @@ class Setup:
     settings: CampaignSettings
     agents: int = 1
     accounts: int = 1
+    balance_of: Callable[[int], Money] = lambda _index: Money(10_000)
+    priority_of: Callable[[int], int] = lambda index: -index
     script_for: Callable[[PhoneNumber], Script] = lambda _number: Script()
     decide: Callable[[Facts], Ruling] = lambda _facts: Allow()
     channels: int = 100
@@ -275,9 +278,9 @@ def load(tx: Connection, setup: Setup, now: datetime) -> CampaignId:
             name=f"Person {index}",
             last_name=f"Name{index}",
             phones=(PhoneRecord(number_of(index)),),
-            balance=Money(10_000),
+            balance=setup.balance_of(index),
             reference=f"P{index}",
-            priority=-index,
+            priority=setup.priority_of(index),
         )
         store_account(tx, client, record, now, (campaign, list_))
     campaigns.move(tx, campaign, "start")
