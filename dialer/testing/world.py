@@ -70,20 +70,18 @@ class Setup:
     Attributes:
         agents: how many are signed in and ready.
         accounts: how many are due.
-        balance_of, priority_of: of the k-th account.
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
         shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
         lines: what the switch writes of calls while no engine runs.
         holds: what may keep campaigns from dialing.
+        balance_of, priority_of: of the k-th account.
     """
 
     folder: Path
     settings: CampaignSettings
     agents: int = 1
     accounts: int = 1
-    balance_of: Callable[[int], Money] = lambda _index: Money(10_000)
-    priority_of: Callable[[int], int] = lambda index: -index
     script_for: Callable[[PhoneNumber], Script] = lambda _number: Script()
     decide: Callable[[Facts], Ruling] = lambda _facts: Allow()
     channels: int = 100
@@ -93,6 +91,8 @@ class Setup:
     store: Callable[[Store], AsyncStore] = AsyncStore
     lines: Lines = lambda _wanted, _now: {}
     holds: Callable[[Clock], Holds] = lambda _clock: NoHolds()
+    balance_of: Callable[[int], Money] = lambda _index: Money(10_000)
+    priority_of: Callable[[int], int] = lambda index: -index
 
 
 def settings(**changes: object) -> CampaignSettings:

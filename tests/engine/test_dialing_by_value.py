@@ -80,6 +80,16 @@ def test_a_higher_priority_comes_first_however_little_is_owed(tmp_path):
     assert set(order[: ACCOUNTS // 4]) == set(range(0, ACCOUNTS, 4))
 
 
+def test_the_worthiest_of_those_claimed_is_shown_to_the_agent_first(tmp_path):
+    async def scenario(w: World):
+        await w.until(lambda: w.agent(0).state is AgentState.PREVIEW)
+        w.floor.dial(w.agent(0).id, w.agent(0).attempt)
+        return dialed(await w.until_finished(1))
+
+    (first,) = world.run(by_value(tmp_path, settings=settings(order=Order.VALUE, mode=Mode.PREVIEW)), scenario)
+    assert cents(first) == max(cents(account) for account in range(4))
+
+
 def test_in_the_order_of_the_list_balances_change_nothing(tmp_path):
     async def scenario(w: World):
         return dialed(await w.until_finished(ACCOUNTS))
