@@ -25,12 +25,10 @@ from numpy.typing import NDArray
 _MAGIC: Final = "fairdial-dnc-1"
 _HEAD: Final = 4096
 _LINES: Final = 10_000
-_AREA_EXCHANGES: Final = 640_000
-_BITMAP: Final = _AREA_EXCHANGES * _LINES // 8
+_BITMAP: Final = 800 * 800 * _LINES // 8
 _CHUNK: Final = 48 << 20
 _PAGE_BITS: Final = 20
 _PAGE: Final = 1 << _PAGE_BITS - 3
-_LEAST: Final = 2_000_000_000
 
 Indices = NDArray[np.int64]
 
@@ -67,8 +65,7 @@ class DncFile:
     def contains_national(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of many ten-digit numbers of +1 (as integers, 2125550147) are on the list."""
         places = _indices(numbers)
-        known = places >= 0
-        places[~known] = 0
+        known = places >= 0  # the others, at -1, read the last byte in vain
         set_bits = self._bits[places >> 3] >> (places & 7).astype(np.uint8) & 1
         return np.asarray(known & (set_bits == 1), dtype=np.bool_)
 
@@ -127,17 +124,18 @@ def build(
     Raises:
         DncError: a line is no number (file and line), or the disk is full.
     """
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
-    part = Path(name)
     try:
-        os.truncate(handle, _HEAD + _BITMAP)
+        handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
         os.close(handle)
-        count = _write(sources, part, file_date, progress)
-        part.replace(target)
+        part = Path(name)
+        try:
+            os.truncate(part, _HEAD + _BITMAP)
+            count = _write(sources, part, file_date, progress)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise DncError(f"{target}: cannot be built: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return count
 
 
@@ -260,16 +258,17 @@ def _uniform(text: bytes) -> Indices | None:
 
 
 def _index(number: int) -> int:
-    """Place of a ten-digit number of +1, or -1 where area code or exchange cannot begin like that."""
-    if not _LEAST <= number < 10**10 or number // _LINES % 1000 < 200:
+    """Place of a number of +1 of ten digits, or one below zero where area code or exchange cannot begin like that."""
+    exchange, line = divmod(number, _LINES)
+    area, exchange = divmod(exchange, 1000)
+    if exchange < 200:
         return -1
-    area, exchange = number // 10_000_000, number // _LINES % 1000
-    return ((area - 200) * 800 + exchange - 200) * _LINES + number % _LINES
+    return ((area - 200) * 800 + exchange - 200) * _LINES + line
 
 
 def _indices(numbers: NDArray[np.int64]) -> Indices:
     exchange, line = np.divmod(numbers, _LINES)
     area, exchange = np.divmod(exchange, 1000)
     places: Indices = ((area - 200) * 800 + exchange - 200) * _LINES + line
-    places[(numbers < _LEAST) | (numbers >= 10**10) | (exchange < 200)] = -1
-    return places
+    places[(area > 999) | (exchange < 200)] = -1
+    return np.maximum(places, -1)

@@ -32,13 +32,10 @@ from compliance.reserved import message_blocks
 from compliance.rules import Kind
 from domain.reasons import Reason, ReasonCode
 
-_HORIZON: Final = timedelta(days=400)
-"""How long the search goes on when only hours come and go: the places then have no common hour."""
-_LONG: Final = timedelta(days=30)
 _RAPID: Final = timedelta(minutes=5)
 _A_WEEK: Final = timedelta(days=7)
-_A_DAY_AT_MOST: Final = timedelta(hours=25)
-_MOST_LEAPS: Final = 5000
+_MOST_LEAPS: Final = 1500
+"""After so many leaps, two or three a day where only hours come and go, the places have no common hour."""
 _DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
 
 
@@ -100,18 +97,14 @@ def _retry_at(moment: Moment, policy: Policy, blocks: list[Block]) -> datetime |
     facts = moment.facts
     now = facts.now.astimezone(UTC)
     turns = sorted(set(_turning_points(facts, policy)))
-    instant = quiet = now
+    instant = now
     for _ in range(_MOST_LEAPS):
         turn = next((point for point in turns if point > instant), None)
         latest = all_over(block.until for block in blocks)
         following = min((point for point in (latest, turn) if point is not None), default=None)
         if following is None:
             return None
-        if following == turn or following - instant > _LONG:
-            quiet = following
-        if following - quiet > _HORIZON:
-            return None
-        instant = max(following.astimezone(UTC), instant + timedelta(microseconds=1))
+        instant = following.astimezone(UTC)
         blocks = _blocks(moment.at(instant, _ground(facts, instant, policy)))
         if not blocks:
             return instant
@@ -122,7 +115,6 @@ def _turning_points(facts: CallFacts, policy: Policy) -> Iterator[datetime]:
     """Instants after which a block may be gone although its rule could not see it coming."""
     ends = [statement.until for statement in facts.stated_locations]
     ends.extend(suppression.until for suppression in facts.suppressions)
-    ends.extend(emergency.until for emergency in facts.emergencies)
     begins = [facts.relationship.last_purchase_at, facts.relationship.last_inquiry_at]
     begins.extend(consent.given_at for consent in facts.consents)
     yield from (instant for instant in (*ends, *begins) if instant is not None)
@@ -210,21 +202,9 @@ def _concentrated(moment: Moment) -> bool:
             return True
     if recent and recent[-1].number == facts.number.e164 and moment.instant - recent[-1].at <= _RAPID:
         return True
-    if _four_near(recent, moment):
-        zone = moment.zones[0]
-        days = [walltime.wall(event.at, zone).date() for event in recent]
-        days.append(moment.wall(zone).date())
-        return max(days.count(day) for day in days) >= 4
-    return False
-
-
-def _four_near(recent: list[HistoryEvent], moment: Moment) -> bool:
-    """Whether four calls, this one among them, lie within a day at all: only then the dates are worked out."""
-    if len(recent) < 3:
-        return False
-    instants = [event.at for event in recent]
+    zone, instants = moment.zones[0], [event.at for event in recent]
     instants.append(moment.instant)
-    for earlier, later in zip(instants, instants[3:], strict=False):  # noqa: SIM110  # quicker than any()
-        if later - earlier <= _A_DAY_AT_MOST:
-            return True
-    return False
+    return any(
+        walltime.wall(first, zone).date() == walltime.wall(fourth, zone).date()
+        for first, fourth in zip(instants, instants[3:], strict=False)
+    )

@@ -6,6 +6,7 @@ them are likely; only a fixed line whose exchange agrees with an address narrows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -106,25 +107,22 @@ class Places:
         if e164.startswith("+1"):
             return self._north_american(e164)
         digits = e164[1:]
-        for length in range(min(self.longest_prefix, len(digits)), 0, -1):
+        for length in range(self.longest_prefix, 0, -1):
             found = self.prefixes.get(digits[:length])
             if found is not None:
                 return found
         return _IMPOSSIBLE
 
     def _north_american(self, e164: str) -> NumberPlace:
-        if len(e164) == 5 and e164[3:] == "11":
-            return _SERVICE
         found = self.area_codes.get(e164[2:5])
-        if len(e164) != 12 or not e164[1:].isdecimal() or e164[5] < "2":
-            return _SERVICE if e164[3:5] == "11" else _IMPOSSIBLE
-        if found is None:
+        if found is None or _TEN_DIGITS.fullmatch(e164) is None:
             return _SERVICE if e164[3:5] == "11" else _IMPOSSIBLE
         if e164[6:8] == "11" and found.kind is NumberClass.GEOGRAPHIC:
             return _IMPOSSIBLE
         return found
 
 
+_TEN_DIGITS: Final = re.compile(r"\+1\d{3}[2-9]\d{6}", re.ASCII)
 _IMPOSSIBLE: Final = NumberPlace(NumberClass.IMPOSSIBLE, None, (), (), "a number that cannot exist")
 _SERVICE: Final = NumberPlace(NumberClass.SERVICE, None, (), (), "a service code")
 

@@ -53,7 +53,7 @@ class Bound:
     """One location for each zone, the first that was found."""
     needs: str | None
     """The list of facts without which the rule cannot block."""
-    dated: bool = False
+    dated: bool
     """The rule is not in force on every day."""
 
 

@@ -62,9 +62,9 @@ class Pack:
     title: str
     rules: tuple[Rule, ...]
     digest: str
-    customer: bool = False
-    expires: date | None = None
-    loosened: tuple[Loosening, ...] = ()
+    customer: bool
+    expires: date | None
+    loosened: tuple[Loosening, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,7 @@ class Reader:
             raise self.error(key, f"{wanted} is expected")
         return value
 
-    def text(self, key: str, default: str | None = None) -> str:
-        if default is not None and key not in self._table:
-            return default
+    def text(self, key: str) -> str:
         value: str = self._get(key, str, "text")
         if not value.strip():
             raise self.error(key, "text is expected, not an empty one")
@@ -168,9 +166,6 @@ class Reader:
     def table(self, key: str) -> Reader:
         value = self._get(key, dict, "a table")
         return Reader(value, self._file, {}, self._lines.get(key, self._line))
-
-    def keys(self) -> Iterable[str]:
-        return self._table.keys()
 
     def finish(self) -> None:
         """Refuse keys nobody asked for.
@@ -321,8 +316,8 @@ def _workplace(reader: Reader, _known: Known) -> suppression.WorkplaceParams:
     return suppression.WorkplaceParams(once, reader.words("once_except_states"))
 
 
-def _none(_reader: Reader, _known: Known) -> windows.NoParams:
-    return windows.NoParams()
+def _none(_reader: Reader, _known: Known) -> None:
+    """A kind whose rule is all in its name."""
 
 
 _KINDS: Final[Mapping[Kind, tuple[Callable[[Reader, Known], object], Check]]] = {

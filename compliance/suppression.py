@@ -128,12 +128,9 @@ def check_registry(rule: Rule, _places: tuple[Location, ...], moment: Moment) ->
         detail = f"the do-not-call file is {max(ages)} days old; at most {params.max_age_days} are allowed"
         return (Block(ReasonCode.REGISTRY_STALE, rule, detail, None),)
     if min(ages) < -1:  # a day ahead can be today's file, issued east of here
-        issued = walltime.midnight(file_date - walltime.DAY)
-        ends = [
-            walltime.until_wall(moment.instant, zone, issued) for zone in moment.zones if moment.wall(zone) < issued
-        ]
-        detail = "the do-not-call file is dated in the future"
-        return (Block(ReasonCode.REGISTRY_STALE, rule, detail, max(ends, default=None)),)
+        last = min(moment.zones, key=moment.wall)
+        until = walltime.until_wall(moment.instant, last, walltime.midnight(file_date - walltime.DAY))
+        return (Block(ReasonCode.REGISTRY_STALE, rule, "the do-not-call file is dated in the future", until),)
     return ()
 
 
@@ -227,11 +224,11 @@ class ConsentParams:
     """
 
     any_of: frozenset[ConsentKind]
-    given_to: GivenTo | None = None
-    relationship_lifts: bool = False
-    ported_days: int | None = None
-    ported_unless: frozenset[SuppressionKind] = frozenset()
-    revoked_by: frozenset[ConsentKind] = frozenset()
+    given_to: GivenTo | None
+    relationship_lifts: bool
+    ported_days: int | None
+    ported_unless: frozenset[SuppressionKind]
+    revoked_by: frozenset[ConsentKind]
 
 
 def check_consent(rule: Rule, _places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:

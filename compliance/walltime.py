@@ -5,7 +5,9 @@ Everything is exact across changes of the clock. The zone data comes from the `t
 
 from __future__ import annotations
 
+import calendar
 import zoneinfo
+from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -51,16 +53,12 @@ def until_wall(instant: datetime, zone_name: str, target: datetime) -> datetime:
     offset = local.utcoffset()
     if reached.astimezone(here).utcoffset() == offset:
         return reached
-    low, high = instant, reached
-    while high - low > _SECOND:
-        middle = (low + (high - low) / 2).replace(microsecond=0)
-        if middle <= low:
-            break
-        if middle.astimezone(here).utcoffset() == offset:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0) if high != reached else reached
+    floor = instant.replace(microsecond=0)  # clocks are changed at whole seconds
+
+    def changed(seconds: int) -> bool:
+        return (floor + seconds * _SECOND).astimezone(here).utcoffset() != offset
+
+    return floor + bisect_left(range((reached - floor) // _SECOND), True, key=changed) * _SECOND
 
 
 def midnight(day: date) -> datetime:
@@ -78,9 +76,5 @@ def add_months(day: date, months: int) -> date:
     """The same day of the month `months` later, or the last day of a shorter month."""
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
-    for last in range(day.day, 27, -1):
-        try:
-            return date(year, month + 1, last)
-        except ValueError:
-            continue
-    return date(year, month + 1, min(day.day, 28))
+    _, last = calendar.monthrange(year, month + 1)
+    return date(year, month + 1, min(day.day, last))

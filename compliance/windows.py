@@ -39,13 +39,13 @@ class WindowParams:
     """
 
     week: tuple[Hours, ...]
-    holidays: str | None = None
-    holiday_hours: Hours = ()
-    eve_hours: Hours | None = None
-    lifted_by: frozenset[ConsentKind] = frozenset()
-    lifted_given_to: GivenTo | None = None
-    relationship_lifts: bool = False
-    zone: str | None = None
+    holidays: str | None
+    holiday_hours: Hours
+    eve_hours: Hours | None
+    lifted_by: frozenset[ConsentKind]
+    lifted_given_to: GivenTo | None
+    relationship_lifts: bool
+    zone: str | None
 
     def hours(self, day: date, holidays: Holidays) -> Hours:
         """Open stretches of a local day."""
@@ -85,12 +85,10 @@ def lifted(params: WindowParams, moment: Moment) -> bool:
 
 def _closed(rule: Rule, params: WindowParams, place: Location, zone: str, moment: Moment) -> Block | None:
     local = moment.wall(zone)
-    second = local.hour * 3600 + local.minute * 60 + local.second + local.microsecond / 1e6
-    guard = moment.facts.policy.close_guard_seconds
-    today = params.hours(local.date(), moment.holidays)
-    if any(start * 60 <= second < end * 60 - guard for start, end in today):
+    opening = _opening(params, local, moment.facts.policy.close_guard_seconds, moment.holidays)
+    if opening == local:
         return None
-    opening = _next_opening(params, local, guard, moment.holidays)
+    today = params.hours(local.date(), moment.holidays)
     until = walltime.until_wall(moment.instant, zone, opening) if opening is not None else None
     if not today:
         code, why = ReasonCode.CALL_DAY, _day_words(params, local.date(), moment.holidays)
@@ -101,13 +99,13 @@ def _closed(rule: Rule, params: WindowParams, place: Location, zone: str, moment
     return Block(code, rule, detail, until)
 
 
-def _next_opening(params: WindowParams, local: datetime, guard: int, holidays: Holidays) -> datetime | None:
-    """The next wall time at which the rule's hours begin, or None within the horizon."""
+def _opening(params: WindowParams, local: datetime, guard: int, holidays: Holidays) -> datetime | None:
+    """The first wall time from `local` on at which the rule's hours are open, or None within the horizon."""
     day = walltime.midnight(local.date())
     for _ in range(_HORIZON_DAYS):
         for start, end in params.hours(day.date(), holidays):
-            opening = day + timedelta(minutes=start)
-            if opening > local and (end - start) * 60 > guard:
+            opening = max(local, day + timedelta(minutes=start))
+            if opening < day + timedelta(minutes=end, seconds=-guard):
                 return opening
         day += walltime.DAY
     return None
@@ -122,11 +120,6 @@ def _day_words(params: WindowParams, day: date, holidays: Holidays) -> str:
     if params.holidays is not None and holidays.is_holiday(params.holidays, day):
         return "no calls on this holiday"
     return f"no calls on a {WEEKDAYS[day.weekday()]}"
-
-
-@dataclass(frozen=True, slots=True)
-class NoParams:
-    """A kind whose rule is all in its name."""
 
 
 def check_emergency(rule: Rule, places: tuple[Location, ...], moment: Moment) -> tuple[Block, ...]:

@@ -34,7 +34,8 @@ from benchmarks.mutation.surgery import operate
 
 _ROOT = Path(__file__).parents[2]
 _STORE = _ROOT / "var" / "mutation.jsonl"
-_READ_AT_LOADING = {"compliance.packs", "compliance.policy", "compliance.rules", "compliance.tables.loader"}
+_TABLES = {"compliance.locations", "compliance.tables.loader", "compliance.tables.postal"}
+_READ_AT_LOADING = {"compliance.packs", "compliance.policy", "compliance.rules"} | _TABLES - {"compliance.locations"}
 """Modules whose work is done when the policy is loaded: it is loaded again under a change of theirs."""
 _SLOW = "test_properties.py"
 _LONGEST_S = 100
@@ -159,12 +160,13 @@ class Runner:
                     print(f"{done} of {len(self._wanted)}", flush=True)
 
     def _tests(self, mutant: Mutant) -> list[int]:
-        """Tests that pass the line, those that killed most before first, then the quickest."""
+        """Tests that pass the line, those that killed most before first, then the quickest.
+
+        What is done when a module is loaded, and a field's default, passes no line of a test: any test may notice.
+        """
         name = mutant.module
         if mutant.owner is None or name in _READ_AT_LOADING:
-            mine = {at for (module, _), tests in self._lines.items() if module == name for at in tests}
-            if name in _READ_AT_LOADING:  # loaded before the first test: any may notice
-                mine = {at for tests in self._lines.values() for at in tests}
+            mine = {at for tests in self._lines.values() for at in tests}
         else:
             first, last = mutant.lines
             mine = {at for line in range(first, last + 1) for at in self._lines.get((name, line), ())}
@@ -181,7 +183,7 @@ class Runner:
         try:
             if mutant is not None:
                 operate(mutant, self._texts[mutant.module])
-                _forget(self._policy, again=mutant.owner is None or mutant.module in _READ_AT_LOADING)
+                _forget(self._policy, mutant)
             said = next((str(at) for at in tests if not self._run(at)), "lived")
         except BaseException:  # noqa: BLE001  # the change broke the loading itself
             said = "loading"
@@ -189,14 +191,15 @@ class Runner:
         os._exit(0)
 
 
-def _forget(policy: Any, *, again: bool) -> None:
-    """Empty what the loaded policy remembers, or load it again."""
+def _forget(policy: Any, mutant: Mutant) -> None:
+    """Empty what the loaded policy remembers, or load it again, and the tables where the change may be in them."""
     import compliance
     from compliance import tables
 
-    if again:
+    if mutant.module in _TABLES:
         tables.load_places.cache_clear()
         tables.load_holidays.cache_clear()
+    if mutant.owner is None or mutant.module in _READ_AT_LOADING:
         policy.__dict__.update(compliance.load_policy().__dict__)
     policy._grounds.clear()
     policy._choices.clear()

@@ -10,13 +10,34 @@ import pytest
 
 import compliance
 from compliance.cases import answer, answer_json, read_case
+from compliance.packs import parse_pack
+from compliance.policy import known_names
 
 Ask = Callable[..., dict[str, Any]]
+Bare = Callable[[str], compliance.Policy]
+
+_HEAD = (
+    '[pack]\nid = "one"\ncountry = "US"\nversion = "1"\ntitle = "One"\nreviewed_on = 2026-11-22\n[[rule]]\nid = "R"\n'
+)
+_TAIL = 'purpose = ["debt_third_party"]\nseverity = "hard"\ncitation = "c"\nconfidence = "policy"\ntext = "t"\n'
 
 
 @pytest.fixture(scope="session")
 def policy() -> compliance.Policy:
     return compliance.load_policy()
+
+
+@pytest.fixture(scope="session")
+def bare(policy: compliance.Policy) -> Bare:
+    """Makes a policy of one American rule, `R`, beside what every call must heed."""
+    known = known_names(policy.places, policy.holidays)
+    base = next(pack for pack in policy.packs if pack.country == "*")
+
+    def made(rule: str) -> compliance.Policy:
+        packs = [base, parse_pack(f"{_HEAD}{rule}\n{_TAIL}", "one.toml", known)]
+        return compliance.Policy(packs, policy.places, policy.holidays, policy.tzdata)
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 import compliance
-from compliance.cases import answer, answers, read_case
+from compliance.cases import answer, answer_json, answers, read_case
+from compliance.facts import FactsError
 
 pytestmark = pytest.mark.unit
 
@@ -202,3 +205,88 @@ def test_the_account_is_the_debt_where_none_is_given() -> None:
     case = read_case(_with(debt="D1"), 1)
     assert isinstance(case, compliance.CallFacts)
     assert case.account == "D1"
+
+
+def _case(**changes: Any) -> compliance.CallFacts:
+    case = read_case(_with(**changes), 1)
+    assert isinstance(case, compliance.CallFacts)
+    return case
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"now": "1899-12-31T23:59:59Z"}, "now"),
+        ({"now": "2201-01-01T00:00:00Z"}, "now"),
+        ({"registries": {"national_dnc_file_date": "1899-12-31"}}, "registries.national_dnc_file_date"),
+        ({"registries": {"national_dnc_file_date": "2201-01-01"}}, "registries.national_dnc_file_date"),
+        ({"policy": {"min_gap_minutes": 10_000_001}}, "policy.min_gap_minutes"),
+        ({"preferences": [{"kind": "inconvenient_time", "from": "24:00", "to": "08:00"}]}, "preferences[0].to"),
+    ],
+)
+def test_what_lies_beyond_any_campaign_is_refused(
+    changes: dict[str, Any], field: str, policy: compliance.Policy
+) -> None:
+    decision = answer(read_case(_with(**changes), 1), policy)
+    assert decision.reasons[0].detail.startswith(f"line 1: {field}: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"now": "1900-01-01T00:00:00Z"},
+        {"now": "2200-12-31T23:59:59Z"},
+        {"registries": {"national_dnc_file_date": "1900-01-01"}},
+        {"registries": {"national_dnc_file_date": "2200-12-31"}},
+        {"policy": {"min_gap_minutes": 10_000_000}},
+        {"preferences": [{"kind": "inconvenient_time", "from": "23:59", "to": "24:00"}]},
+    ],
+)
+def test_the_last_value_of_each_range_is_read(changes: dict[str, Any]) -> None:
+    assert _case(**changes).id == "G"
+
+
+def test_a_stated_time_is_read_in_minutes_and_is_the_whole_day_where_none_is_given() -> None:
+    evening, every = _case(
+        preferences=[
+            {"kind": "inconvenient_time", "days": ["fri", "mon"], "from": "17:35", "to": "19:05"},
+            {"kind": "inconvenient_time"},
+        ]
+    ).preferences
+    assert (evening.start, evening.end, evening.weekdays) == (17 * 60 + 35, 19 * 60 + 5, {0, 4})
+    assert (every.start, every.end, every.weekdays) == (0, 24 * 60, frozenset())
+
+
+def test_a_contact_of_a_call_without_a_debt_is_about_none_and_relied_on_no_consent() -> None:
+    (event,) = _case(history=[{"at": AT, "result": "busy"}]).history
+    assert (event.debts, event.accounts) == ((), ())
+    assert (event.under_consent, event.message_left, event.voicemail_service) == (False, False, True)
+
+
+def test_the_field_that_is_given_twice_is_named(policy: compliance.Policy) -> None:
+    twice = '{"id": "G", "person": "P1", "now": "x", "person": "P2"}'
+    assert answer(read_case(twice, 4), policy).reasons[0].detail == "line 4: person: the field is given twice"
+
+
+def test_a_refused_line_counts_for_nothing(policy: compliance.Policy) -> None:
+    decision = answer(read_case("", 1), policy)
+    assert (decision.counted, decision.under_consent, decision.flags, decision.policy) == (
+        False,
+        False,
+        (),
+        policy.name_for("*"),
+    )
+
+
+def test_facts_at_an_instant_without_an_offset_are_refused() -> None:
+    with pytest.raises(FactsError, match="now: an instant with an offset"):
+        replace(_case(), now=datetime(2026, 11, 20, 15))  # noqa: DTZ001
+
+
+def test_the_answer_line_says_all_of_the_decision(policy: compliance.Policy) -> None:
+    decision = answer(read_case(_with(now="2026-11-20T05:00:00.25Z"), 1), policy)
+    shown = json.loads(answer_json(decision))
+    assert shown["retry_at"] == "2026-11-20T13:00:00Z"
+    assert (shown["id"], shown["outcome"], shown["counted"]) == ("G", "block", True)
+    assert [reason["code"] for reason in shown["reasons"]] == ["CALL_WINDOW"]
+    assert (shown["policy"], shown["tzdata"]) == (policy.name_for("US"), policy.tzdata)

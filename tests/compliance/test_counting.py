@@ -31,32 +31,13 @@ from compliance.facts import (
     Voice,
 )
 from compliance.frequency import Span, SpanKind
-from compliance.packs import parse_pack
-from compliance.policy import known_names
 
 pytestmark = pytest.mark.unit
 
 ET, GUAM, HAVANA = "America/New_York", "Pacific/Guam", "America/Havana"
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)  # a Friday, 12:00 in New York
-HEAD = (
-    '[pack]\nid = "one"\ncountry = "US"\nversion = "1"\ntitle = "One"\nreviewed_on = 2026-11-22\n[[rule]]\nid = "R"\n'
-)
-TAIL = 'purpose = ["debt_third_party"]\nseverity = "hard"\ncitation = "c"\nconfidence = "policy"\ntext = "t"\n'
 
 Bare = Callable[[str], compliance.Policy]
-
-
-@pytest.fixture(scope="module")
-def bare(policy: compliance.Policy) -> Bare:
-    """A policy of one American rule, beside what every call must heed."""
-    known = known_names(policy.places, policy.holidays)
-    base = next(pack for pack in policy.packs if pack.country == "*")
-
-    def made(rule: str) -> compliance.Policy:
-        packs = [base, parse_pack(HEAD + rule + "\n" + TAIL, "one.toml", known)]
-        return compliance.Policy(packs, policy.places, policy.holidays, policy.tzdata)
-
-    return made
 
 
 def call(now: datetime, *history: HistoryEvent, zone: str = ET, **more: object) -> CallFacts:

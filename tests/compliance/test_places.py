@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,6 +147,15 @@ def test_a_zip_code_has_one_zone(policy: compliance.Policy, zip_code: str, zones
         (Address(country="AU", state="QLD"), {"Australia/Brisbane"}),
         (Address(country="BR", state="SP"), {"America/Sao_Paulo"}),
         (Address(zip="10001", state="CA"), {ET, PT}),
+        (Address(zip="10001-1234"), {ET}),
+        (Address(country="CA", zip="T2P 1J9"), {"America/Edmonton"}),
+        (Address(country="CA", zip="T2P1J9"), {"America/Edmonton"}),
+        (Address(country="CA", zip="A0P1C0"), {"America/Goose_Bay"}),
+        (Address(country="CA", zip="V6B 1A1"), {"America/Vancouver"}),
+        (Address(country="CA", zip="A0P 1C0"), {"America/Goose_Bay"}),
+        (Address(country="CA", zip="D1A 1A1"), set()),
+        (Address(country="FR", state="IDF"), {"Europe/Paris"}),
+        (Address(state="AA"), set()),
     ],
 )
 def test_an_address_stands_for_every_zone_it_may_have(
@@ -162,9 +172,55 @@ def test_only_a_fixed_line_whose_exchange_agrees_with_the_address_is_narrowed(po
     assert _zones(policy, "+18502220123", address, line_type=LineType.VOIP, exchange_zip="32301") == both
     assert _zones(policy, "+18502220123", address, line_type=LineType.FIXED, exchange_zip="32501") == both
     assert _zones(policy, "+18502220123", line_type=LineType.FIXED, exchange_zip="32301") == both
+    told = StatedLocation(zip="32301")  # where somebody is today says nothing of where the line ends
+    number = CalledNumber("+18502220123", LineType.FIXED, exchange_zip="32301")
+    place = policy.places.of_number(number.e164)
+    assert {x.zone for x in locate(policy.places, number, place, (), (told,))} == both
     ported = datetime(2026, 11, 1, tzinfo=UTC).date()
     line = {"line_type": LineType.FIXED, "exchange_zip": "32301", "ported_at": ported}
     assert _zones(policy, "+18502220123", address, **line) == both
+
+
+def _states(policy: compliance.Policy, number: CalledNumber, *addresses: Address) -> set[tuple[str, str | None]]:
+    found = locate(policy.places, number, policy.places.of_number(number.e164), addresses, ())
+    return {(location.zone, location.state) for location in found if location.basis == "number"}
+
+
+def test_a_fixed_line_narrowed_by_its_exchange_is_in_the_state_of_the_exchange(policy: compliance.Policy) -> None:
+    """Area code 902 serves two provinces on one clock."""
+    island = Address(country="CA", zip="C1A 1A1")
+    number = CalledNumber("+19025550147", LineType.FIXED, exchange_zip="C1A 1A1")
+    halifax = "America/Halifax"
+    assert _states(policy, replace(number, exchange_zip=None), island) == {(halifax, "NS"), (halifax, "PE")}
+    assert _states(policy, number, island) == {(halifax, "PE")}
+
+
+def test_each_zone_of_an_area_code_stands_for_the_provinces_that_keep_it(policy: compliance.Policy) -> None:
+    found = _states(policy, CalledNumber("+18675550147"))
+    assert {state for zone, state in found if zone == "America/Whitehorse"} == {"YT"}
+    assert {state for zone, state in found if zone == "America/Iqaluit"} == {"NU"}
+    assert {state for zone, state in found if zone == "America/Edmonton"} == {"NT"}
+
+
+@pytest.mark.parametrize(
+    ("e164", "country"),
+    [("+17875550147", "US"), ("+12125550147", "US"), ("+14165550147", "CA"), ("+442079460123", "GB")],
+)
+def test_a_number_of_a_territory_is_in_the_united_states(policy: compliance.Policy, e164: str, country: str) -> None:
+    found = locate(policy.places, CalledNumber(e164), policy.places.of_number(e164), (), ())
+    assert {location.country for location in found} == {country}
+
+
+@pytest.mark.parametrize("e164", ["+18005550147", "+448001234567", "+33800123456"])
+def test_a_toll_free_number_is_nowhere(policy: compliance.Policy, e164: str) -> None:
+    assert _zones(policy, e164) == set()
+
+
+def test_an_address_is_one_place_for_each_zone_and_state(policy: compliance.Policy) -> None:
+    number = CalledNumber("+18005550147")
+    for address in (Address(zip="30303"), Address(state="GA"), Address(tz=ET, state="GA"), Address(zip="30303", tz=ET)):
+        found = locate(policy.places, number, policy.places.of_number(number.e164), (address,), ())
+        assert [(location.zone, location.state) for location in found] == [(ET, "GA")]
 
 
 def test_a_stated_place_is_added_until_it_ends(ask: Ask, policy: compliance.Policy) -> None:
@@ -204,6 +260,15 @@ def test_a_stated_place_is_added_until_it_ends(ask: Ask, policy: compliance.Poli
         ("+449098790123", NumberClass.PREMIUM),
         ("+4420", NumberClass.IMPOSSIBLE),
         ("+33199001234", NumberClass.GEOGRAPHIC),
+        ("+448001234567", NumberClass.TOLL_FREE),
+        ("+74951234567", NumberClass.GEOGRAPHIC),
+        ("+72121234567", NumberClass.GEOGRAPHIC),
+        ("+70001234567", NumberClass.GEOGRAPHIC),
+        ("+44", NumberClass.IMPOSSIBLE),
+        ("+1212555014x", NumberClass.IMPOSSIBLE),
+        ("+12115550147", NumberClass.SERVICE),
+        ("+1211", NumberClass.SERVICE),
+        ("+19211", NumberClass.IMPOSSIBLE),
     ],
 )
 def test_every_number_has_a_class(policy: compliance.Policy, e164: str, kind: NumberClass) -> None:
