@@ -7,11 +7,12 @@ best: both costs depend on how many rows move, never on how many there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, text, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from accounts.entries import EntryEvent, sources, target
 from accounts.model import Claim
@@ -37,27 +38,42 @@ PROMOTE: Final = (
     .where(_entries.id.in_(_due))
     .values(state=target(EntryEvent.DUE).value, reason=None, claimed_by=None)
 )
-_best: Final = (
-    select(_entries.id)
+
+
+def _claim_of(*which: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """Claim the first `n` ready accounts among these."""
+    first = (
+        select(_entries.id)
+        .where(_entries.campaign_id == bindparam("campaign"), text("state = 'ready'"), *which)
+        .order_by(_entries.priority.desc(), _entries.id)
+        .limit(bindparam("n"))
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(list_entries)
+        .where(_entries.id.in_(first))
+        .values(state=target(EntryEvent.CLAIM).value, due_at=bindparam("until"), claimed_by=bindparam("engine"))
+        .returning(
+            _entries.id,
+            _entries.person_id,
+            _entries.debt_id,
+            _entries.phone_id,
+            _entries.priority,
+            _entries.attempts,
+            _entries.reserved_agent_only,
+            select(phones.c.e164).where(phones.c.id == _entries.phone_id).scalar_subquery().label("e164"),
+        )
+    )
+
+
+CLAIM: Final = _claim_of()
+ONWARD: Final = _claim_of(_entries.priority == bindparam("top"), _entries.id > bindparam("after"))
+_BELOW: Final = _claim_of(_entries.priority < bindparam("top"))
+TOP: Final = (
+    select(_entries.priority)
     .where(_entries.campaign_id == bindparam("campaign"), text("state = 'ready'"))
     .order_by(_entries.priority.desc(), _entries.id)
-    .limit(bindparam("n"))
-    .with_for_update(skip_locked=True)
-)
-CLAIM: Final = (
-    update(list_entries)
-    .where(_entries.id.in_(_best))
-    .values(state=target(EntryEvent.CLAIM).value, due_at=bindparam("until"), claimed_by=bindparam("engine"))
-    .returning(
-        _entries.id,
-        _entries.person_id,
-        _entries.debt_id,
-        _entries.phone_id,
-        _entries.priority,
-        _entries.attempts,
-        _entries.reserved_agent_only,
-        select(phones.c.e164).where(phones.c.id == _entries.phone_id).scalar_subquery().label("e164"),
-    )
+    .limit(1)
 )
 _latest: Final = (
     select(attempts.c.id)
@@ -72,7 +88,10 @@ FORECAST: Final = (
         _entries.id,
         persons.c.zone,
         numbers.c.line_type,
+        phones.c.use,
         debts.c.account,
+        debts.c.balance_cents,
+        debts.c.currency,
         select(attempts.c.reserved_at).where(attempts.c.id == _latest).scalar_subquery().label("last_at"),
         select(attempt_outcomes.c.outcome)
         .where(attempt_outcomes.c.attempt_id == _latest)
@@ -87,7 +106,7 @@ FORECAST: Final = (
     .join(numbers, phones.c.e164 == numbers.c.e164)
     .where(_entries.id.in_(bindparam("entries", expanding=True)))
 )
-"""What the chance of an answer is forecast from, for accounts just claimed, and what their client calls them."""
+"""What an answer and its worth are forecast from, for accounts just claimed, and what their client calls them."""
 _RELEASE: Final = (
     update(list_entries)
     .where(
@@ -112,6 +131,46 @@ def claim(
     tx.execute(PROMOTE, {"campaign": campaign, "now": now})
     until = now + lease
     rows = tx.execute(CLAIM, {"campaign": campaign, "n": n, "until": until, "engine": engine}).all()
+    return _claims(tx, campaign, rows, engine, until)
+
+
+def claim_onward(
+    tx: Connection,
+    campaign: CampaignId,
+    n: int,
+    now: datetime,
+    engine: str,
+    lease: timedelta = LEASE,
+    places: Mapping[int, int] | None = None,
+) -> Sequence[Claim]:
+    """As `claim`, but going on in the list behind the accounts that were passed over, instead of at its beginning.
+
+    Accounts of the highest priority there is, from behind its place on; from the beginning, when there are none behind
+    it. Where all of that priority are held, lower ones fill up.
+
+    Args:
+        places: by priority, the entry behind which to go on; from the beginning where there is none.
+    """
+    tx.execute(PROMOTE, {"campaign": campaign, "now": now})
+    top = tx.execute(TOP, {"campaign": campaign}).scalar_one_or_none()
+    if top is None:
+        return []
+    until = now + lease
+    about = {"campaign": campaign, "top": top, "until": until, "engine": engine}
+    place = (places or {}).get(top, 0)
+    rows = tx.execute(ONWARD, {**about, "n": n, "after": place}).all()
+    if not rows and place:
+        place = 0
+        rows = tx.execute(ONWARD, {**about, "n": n, "after": place}).all()
+    if len(rows) < n and not place:
+        rows = [*rows, *tx.execute(_BELOW, {**about, "n": n - len(rows)})]
+    return _claims(tx, campaign, rows, engine, until)
+
+
+def _claims(
+    tx: Connection, campaign: CampaignId, rows: Sequence[Row[Any]], engine: str, until: datetime
+) -> Sequence[Claim]:
+    """The claims of rows just taken, best first."""
     known = {row.id: row for row in tx.execute(FORECAST, {"entries": [row.id for row in rows]})} if rows else {}
     return [
         Claim(
@@ -131,6 +190,9 @@ def claim(
             line_type=known[row.id].line_type,
             zone=known[row.id].zone,
             account=known[row.id].account,
+            use=known[row.id].use,
+            balance_cents=known[row.id].balance_cents,
+            currency=known[row.id].currency,
         )
         for row in sorted(rows, key=lambda row: (-row.priority, row.id))
     ]

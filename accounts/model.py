@@ -29,6 +29,15 @@ class Mode(StrEnum):
     PREDICTIVE = "predictive"
 
 
+class Order(StrEnum):
+    """Which of a campaign's due accounts are dialed first. A higher priority always comes first."""
+
+    PRIORITY = "priority"
+    """Of equal priority: as the list has them."""
+    VALUE = "value"
+    """Of equal priority: those of whom more is to be expected for the time they take."""
+
+
 class DebtStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
@@ -119,6 +128,7 @@ class CampaignSettings:
         trunk: name of the trunk in settings.
         failover: further trunks, in order, for calls that the one before refused before any ringing.
         ratio: lines per ready agent in power mode.
+        order: which accounts of equal priority come first.
         target_abandonment: share of live answers that predictive may abandon.
         release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
         connect_within_s: from the end of the greeting (from the answer without detection) to the treatment.
@@ -156,6 +166,7 @@ class CampaignSettings:
     limits: Limits = Limits()
     national_dnc_file_date: date | None = None
     retry: tuple[RetryRule, ...] = DEFAULT_RETRY
+    order: Order = Order.PRIORITY
 
     @property
     def agents_dial(self) -> bool:
@@ -201,6 +212,8 @@ class Claim:
         line_type: of the number, as the list or a look-up gave it.
         zone: the person's, where known; for forecasts only, never for the law.
         account: the client's reference of the debt.
+        use: of the number, as the list gave it.
+        balance_cents, currency: of the debt.
     """
 
     entry: int
@@ -219,6 +232,9 @@ class Claim:
     line_type: str = ""
     zone: str | None = None
     account: str = ""
+    use: str = ""
+    balance_cents: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

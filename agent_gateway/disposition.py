@@ -55,6 +55,7 @@ class Disposition:
         outcome: the attempt's outcome, or None to leave `conversation`.
         needs: what must be given along.
         suppression: what it forbids from now on.
+        right_party: whether it was the person sought who answered; None where it does not tell.
     """
 
     code: str
@@ -64,6 +65,7 @@ class Disposition:
     outcome: Outcome | None = None
     needs: frozenset[Need] = frozenset()
     suppression: Suppression | None = None
+    right_party: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,17 +208,18 @@ def _stop(code: ReasonCode, scope: Scope) -> Suppression:
 
 COLLECTIONS: Final = DispositionSet(
     (
-        Disposition("promise", "1", "Promise to pay", needs=frozenset({Need.PROMISE})),
-        Disposition("paid", "2", "Paid, or says paid"),
-        Disposition("callback", "3", "Call back", needs=frozenset({Need.CALLBACK})),
-        Disposition("spoke", "4", "Spoke, no result"),
-        Disposition("refuses", "5", "Refuses to pay"),
+        Disposition("promise", "1", "Promise to pay", needs=frozenset({Need.PROMISE}), right_party=True),
+        Disposition("paid", "2", "Paid, or says paid", right_party=True),
+        Disposition("callback", "3", "Call back", needs=frozenset({Need.CALLBACK}), right_party=True),
+        Disposition("spoke", "4", "Spoke, no result", right_party=True),
+        Disposition("refuses", "5", "Refuses to pay", right_party=True),
         Disposition(
             "third_party",
             "6",
             "Someone else",
             outcome=Outcome.THIRD_PARTY,
             suppression=_stop(ReasonCode.THIRD_PARTY, Scope.PHONE),
+            right_party=False,
         ),
         Disposition(
             "wrong_number",
@@ -224,17 +227,48 @@ COLLECTIONS: Final = DispositionSet(
             "Wrong number",
             outcome=Outcome.WRONG_NUMBER,
             suppression=_stop(ReasonCode.WRONG_NUMBER, Scope.PHONE),
+            right_party=False,
         ),
         Disposition("machine", "8", "Machine", outcome=Outcome.MACHINE),
         Disposition("do_not_call", "9", "Do not call", suppression=_stop(ReasonCode.INTERNAL_DNC, Scope.PHONE)),
         Disposition("silence", "0", "Nobody spoke"),
-        Disposition("attorney", "#1", "Has an attorney", "a", suppression=_stop(ReasonCode.ATTORNEY, Scope.PERSON)),
-        Disposition("dispute", "#2", "Disputes the debt", "x", suppression=_stop(ReasonCode.DISPUTE, Scope.DEBT)),
-        Disposition("deceased", "#3", "Deceased", "d", suppression=_stop(ReasonCode.DECEASED, Scope.PERSON)),
-        Disposition("bankruptcy", "#4", "Bankruptcy", "b", suppression=_stop(ReasonCode.BANKRUPTCY, Scope.PERSON)),
-        Disposition("cease", "#5", "Cease contact", "c", suppression=_stop(ReasonCode.CEASE, Scope.PERSON)),
         Disposition(
-            "identity_theft", "#6", "Identity theft", "i", suppression=_stop(ReasonCode.IDENTITY_THEFT, Scope.DEBT)
+            "attorney",
+            "#1",
+            "Has an attorney",
+            "a",
+            suppression=_stop(ReasonCode.ATTORNEY, Scope.PERSON),
+            right_party=True,
+        ),
+        Disposition(
+            "dispute",
+            "#2",
+            "Disputes the debt",
+            "x",
+            suppression=_stop(ReasonCode.DISPUTE, Scope.DEBT),
+            right_party=True,
+        ),
+        Disposition(
+            "deceased", "#3", "Deceased", "d", suppression=_stop(ReasonCode.DECEASED, Scope.PERSON), right_party=False
+        ),
+        Disposition(
+            "bankruptcy",
+            "#4",
+            "Bankruptcy",
+            "b",
+            suppression=_stop(ReasonCode.BANKRUPTCY, Scope.PERSON),
+            right_party=True,
+        ),
+        Disposition(
+            "cease", "#5", "Cease contact", "c", suppression=_stop(ReasonCode.CEASE, Scope.PERSON), right_party=True
+        ),
+        Disposition(
+            "identity_theft",
+            "#6",
+            "Identity theft",
+            "i",
+            suppression=_stop(ReasonCode.IDENTITY_THEFT, Scope.DEBT),
+            right_party=True,
         ),
     )
 )

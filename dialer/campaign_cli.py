@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.table import Table
 
 from accounts import campaigns, previews
-from accounts.model import CampaignSettings, Mode
+from accounts.model import CampaignSettings, Mode, Order
 from dialer import engine_status
 from dialer import settings as settings_file
 from dialer.command_line import console, fail, opened_store
@@ -47,6 +48,7 @@ def create(
     trunk: Annotated[list[str] | None, typer.Option(help="name of a trunk; more, best first, to fail over")] = None,
     ring_s: Annotated[float, typer.Option(help="ring time, at least 15", min=15, max=120)] = 25.0,
     zone: Annotated[str, typer.Option(help="IANA zone in which the campaign's days begin")] = "America/New_York",
+    order: Annotated[Order, typer.Option(help="which accounts of equal priority come first")] = Order.PRIORITY,
 ) -> None:
     """Create a campaign. What the law asks for has no default: it is asked for."""
     if NAME.fullmatch(name) is None:
@@ -71,6 +73,7 @@ def create(
         failover=tuple(trunks[1:]),
         ring_timeout_s=ring_s,
         zone=zone,
+        order=order,
     )
     now = SystemClock().now()
     with opened_store(installation) as store:
@@ -93,6 +96,15 @@ def start(name: str) -> None:
 def pause(name: str) -> None:
     """Stop placing calls for a campaign; calls that are up go on."""
     _move(name, "pause")
+
+
+@app.command()
+def order(name: str, by: Order) -> None:
+    """Which accounts of equal priority come first: `priority`, as the list has them; `value`, the worthiest."""
+    with opened_store() as store:
+        campaign = store.read(campaigns.find, name)
+        store.write(campaigns.change, campaign.id, replace(campaign.settings, order=by))
+    console.print(f"Campaign [b]{campaign.name}[/b] now dials by {by.value}; an engine that runs follows at once.")
 
 
 @app.command()

@@ -21,11 +21,12 @@ from accounts import ledger
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
 from accounts.facts import Facts
-from accounts.model import Campaign, Claim, Refusal, RefusalCause, Reservation, ReserveRequest, Ruling
+from accounts.model import Campaign, Claim, Order, Refusal, RefusalCause, Reservation, ReserveRequest, Ruling
 from accounts.previews import Look
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Floor
 from dialer import floor_view
+from dialer.choice import Choice
 from dialer.holds import Holds
 from dialer.originate import terms_for
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
@@ -53,6 +54,8 @@ TICK_BUDGET_S: Final = 0.8
 """A tick that takes longer stops placing calls: its decision is about to be stale."""
 SPARE: Final = 2
 """Accounts claimed beyond those wanted: some may have to wait for a reserved agent, some reach people less often."""
+CHOICE: Final = 2
+"""Accounts claimed for each one wanted, where the worthiest are to be chosen."""
 EMPTY_PAUSE_S: Final = 1.0
 """How long to leave the store alone after it had no account due."""
 
@@ -148,6 +151,7 @@ class CampaignLoop:
         self._tools = tools
         self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
         self._empty_until = 0.0
+        self._choice = Choice()
 
     @property
     def id(self) -> CampaignId:
@@ -225,18 +229,12 @@ class CampaignLoop:
         """Claim and dial until the decision is carried out, the accounts are used up or the decision is stale."""
         missing = decision.lines_to_add
         spare = 0 if decision.reserve else SPARE
-        settings = self.campaign.settings
-        carry_out = self._show_all if settings.agents_dial else self._dial_all
+        choosing = self.campaign.settings.order is Order.VALUE
+        carry_out = self._show_all if self.campaign.settings.agents_dial else self._dial_all
         while missing > 0:
-            wanted = min(missing, CLAIM_AT_ONCE)
-            held: Sequence[Claim] = await self._tools.store.write(
-                claiming.claim,
-                self.id,
-                wanted + spare,
-                self._tools.clock.now(),
-                self._tools.engine,
-                claimed_for(settings),
-            )
+            wanted = min(missing, CLAIM_AT_ONCE // CHOICE if choosing else CLAIM_AT_ONCE)
+            asked = min(CHOICE * wanted + SPARE, CLAIM_AT_ONCE) if choosing else wanted + spare
+            held = await (self._claim_to_choose(asked) if choosing else self._claim(asked))
             if not held:
                 self._empty_until = self._tools.clock.monotonic() + EMPTY_PAUSE_S
                 self._say("no account is due now")
@@ -246,9 +244,24 @@ class CampaignLoop:
                 wanted = missing = min(decision.lines_to_add, CLAIM_AT_ONCE)
             dialed, kept = await carry_out(held, wanted, decision, trunks)
             missing -= dialed
+            if choosing:
+                left = [one for one in kept if decision.reserve or not one.reserved_agent_only]
+                self._choice.dialed(held, left, asked, enough=0 < wanted <= dialed)
             if kept:
                 await self._tools.store.write(claiming.release, kept)
+            if kept and (dialed < wanted or not choosing):
                 return
+
+    async def _claim(self, count: int) -> Sequence[Claim]:
+        tools, lease = self._tools, claimed_for(self.campaign.settings)
+        return await tools.store.write(claiming.claim, self.id, count, tools.clock.now(), tools.engine, lease)
+
+    async def _claim_to_choose(self, count: int) -> Sequence[Claim]:
+        """Claims behind those passed over, in the order in which to dial them."""
+        tools, lease, places = self._tools, claimed_for(self.campaign.settings), self._choice.places
+        now = tools.clock.now()
+        held = await tools.store.write(claiming.claim_onward, self.id, count, now, tools.engine, lease, places)
+        return self._choice.arrange(held, lambda some: self.pacer.ranked(some, now)) if held else held
 
     async def _dial_all(
         self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunks: Sequence[Trunk]

@@ -543,6 +543,8 @@ class Engine:
             match await queue.get():
                 case Disposed() as disposed:
                     self._people.disposed(disposed)
+                    for loop in self._loops.values():
+                        loop.pacer.disposed(disposed)
                 case AgentChanged(after=changed):
                     for loop in self._loops.values():
                         loop.pacer.agent_changed(changed)

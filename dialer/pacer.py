@@ -16,18 +16,22 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from accounts.model import Campaign, Claim
+from accounts.model import Campaign, Claim, Order
 from agent_gateway.agent import Agent
 from agent_gateway.agent import AgentState as SeatState
+from agent_gateway.floor import Disposed
 from dialer.call import CallRecord, CallState
+from dialer.choice import TURNS
 from dialer.floor_view import PACING_STATES, pacing_settings
 from domain.ids import AgentId, AttemptId, CampaignId
 from pacing.answer_model import AccountFacts
 from pacing.controller import first_braking
 from pacing.decision import CapCode, PacingDecision
 from pacing.floor import Pacer
+from pacing.pool import best_first
 from pacing.settings import Mode
 from pacing.snapshot import Candidate, FloorSnapshot, WindowTally
+from pacing.value import Owed, PartyFacts, recoveries
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +44,8 @@ BRIDGES_NEEDED: Final = 20
 BRIDGE_QUANTILE: Final = 0.95
 BRIDGE_MOST_S: Final = 1.0
 """More than this is trouble with one call, not the time a bridge takes."""
+DISPOSITIONS_AWAITED: Final = 5000
+"""Calls of which it is remembered what was known before them, until their agent has said who it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class PacingFigures:
         calibration: abandoned over predicted; None while too little is known.
         broken: whether that is out of bounds, so that theta is halved.
         alarms: how often it has gone out of bounds since the start.
+        order: which accounts come first, in words; empty where the list's order decides.
     """
 
     mode: Mode
@@ -78,6 +85,7 @@ class PacingFigures:
     calibration: float | None
     broken: bool
     alarms: int
+    order: str = ""
 
 
 class CampaignPacer:
@@ -99,6 +107,8 @@ class CampaignPacer:
         self._broken = False
         self._bridges = deque[float](maxlen=BRIDGES_KEPT)
         self._connecting: dict[AttemptId, float] = {}
+        self._order = campaign.settings.order
+        self._asked: dict[AttemptId, PartyFacts] = {}
 
     def update(self, campaign: Campaign) -> None:
         """Take over changed settings; what was learned stays."""
@@ -107,6 +117,7 @@ class CampaignPacer:
         self.learned.budget.target = campaign.settings.target_abandonment
         self._route = campaign.settings.trunk
         self._zone = ZoneInfo(campaign.settings.zone)
+        self._order = campaign.settings.order
 
     # --- agents -----------------------------------------------------------------------------------------------------
 
@@ -132,6 +143,9 @@ class CampaignPacer:
     ) -> None:
         """A call is about to be ordered. `at` is the calendar's word for `now`."""
         q = self.latest.q if self.latest is not None and agent is None else None
+        self._asked[attempt] = _party_facts(held)
+        if len(self._asked) > DISPOSITIONS_AWAITED:
+            del self._asked[next(iter(self._asked))]
         self.learned.dialed(attempt, now, facts=self.facts_of(held, at), route=route, reserved_for=agent, q=q)
 
     def call_changed(self, attempt: AttemptId, before: CallRecord, after: CallRecord, now: float) -> None:
@@ -156,6 +170,14 @@ class CampaignPacer:
             learned.ended(attempt, after.ended_at or now, released=_teaches_nothing(after))
         if attempt not in learned.lines:
             self._connecting.pop(attempt, None)
+            if after.joined_at is None:
+                self._asked.pop(attempt, None)
+
+    def disposed(self, disposed: Disposed) -> None:
+        """An agent has said what became of a call. Calls of other campaigns, or of an earlier run, teach nothing."""
+        facts, said = self._asked.pop(disposed.attempt, None), disposed.recorded.disposition
+        if facts is not None and said is not None and said.right_party is not None:
+            self.learned.experience.parties.learn(facts, right=said.right_party)
 
     def _live_answer(self, attempt: AttemptId, at: float, *, abandoned: bool) -> None:
         if abandoned:
@@ -194,14 +216,25 @@ class CampaignPacer:
             held: accounts claimed, in the order in which they would be dialed; with them, the decision is about these.
             at: the calendar now; needed with `held`.
         """
-        candidates: tuple[Candidate, ...] = ()
-        if at is not None:
-            chances = [self.chance_of(one, at) for one in held]
-            candidates = tuple(Candidate(1, chance, route=self._route) for chance in chances)
+        candidates = () if at is None else self._candidates(held, at)
         settings = self.learned.settings
         full = self.learned.enrich(replace(snapshot, settings=settings, candidates=candidates))
         # Fixed ratios are what power mode promises: no forecast overrules them, only the brake does.
         return replace(full, forecast=None) if settings.mode is Mode.POWER else full
+
+    def ranked(self, held: Sequence[Claim], at: datetime) -> Sequence[Claim]:
+        """The accounts claimed, of equal priority those first of whom more is to be expected for the time they take."""
+        order = best_first(self._candidates(held, at), self.learned.forecast)
+        return sorted((held[i] for i in order), key=lambda one: -one.priority)
+
+    def _candidates(self, held: Sequence[Claim], at: datetime) -> tuple[Candidate, ...]:
+        """The accounts as pacing sees them."""
+        sums = recoveries([Owed(one.balance_cents, one.currency) for one in held])
+        parties = self.learned.experience.parties
+        return tuple(
+            Candidate(1, self.chance_of(one, at), sum_ * parties.chance(_party_facts(one)), self._route)
+            for one, sum_ in zip(held, sums, strict=True)
+        )
 
     def chance_of(self, held: Claim, at: datetime) -> float:
         """An account's own chance that a person answers, as far as enough is known to tell accounts apart."""
@@ -246,6 +279,15 @@ class CampaignPacer:
             calibration=learned.calibration.ratio(),
             broken=self._broken,
             alarms=self.alarms,
+            order=self._order_in_words() if self._order is Order.VALUE else "",
+        )
+
+    def _order_in_words(self) -> str:
+        parties = self.learned.experience.parties
+        return (
+            "Of equal priority, accounts come first of whom more is to be expected for the time they take: balance, "
+            f"chance to answer, chance of the right person ({parties.overall():.0%} of those who answer, "
+            f"{parties.everyone.calls:.0f} conversations known). Each {TURNS}th pass takes everybody as they come"
         )
 
     def most_frequent(self) -> list[Reason]:
@@ -273,12 +315,18 @@ def explain(words: str, figures: PacingFigures) -> str:
     if not figures.brake:
         calls = "call" if figures.calls_left == 1 else "calls"
         sentences.append(f"{figures.calls_left} more abandoned {calls} would use up the budget")
+    if figures.order:
+        sentences.append(figures.order)
     if figures.broken:
         sentences.append(
             f"ALARM: {figures.calibration or 0.0:.1f} times as many calls were abandoned as forecast; the accepted "
             "chance is halved until that is right again"
         )
     return ". ".join(sentences) + "."
+
+
+def _party_facts(held: Claim) -> PartyFacts:
+    return PartyFacts(held.attempts, held.use, held.line_type)
 
 
 def _teaches_nothing(record: CallRecord) -> bool:

@@ -24,6 +24,7 @@ from pacing.forecast import (
 from pacing.hazard import DurationEstimator, survival_at
 from pacing.ring_times import RingCurves, RingTimes
 from pacing.settings import PacingSettings
+from pacing.value import RightParty
 
 GRID_POINTS: Final = 12
 PACE_PRIOR_CALLS: Final = 20.0
@@ -52,6 +53,7 @@ class Experience:
         answers: the list's chance that a person answers.
         accounts: accounts' own chances.
         paces: each agent's own speed.
+        parties: how often who answers is the person sought.
     """
 
     talk: DurationEstimator = field(default_factory=lambda: DurationEstimator(90.0, 1.2))
@@ -60,6 +62,7 @@ class Experience:
     answers: AnswerRate = field(default_factory=AnswerRate)
     accounts: AnswerModel = field(default_factory=AnswerModel)
     paces: dict[AgentId, Pace] = field(default_factory=dict)
+    parties: RightParty = field(default_factory=RightParty)
 
     def handled(self, agent: AgentId, seconds: float) -> None:
         """An agent finished talk or wrap-up of a call, `seconds` in all."""

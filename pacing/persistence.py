@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Final, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ from pacing.forecast import AGE_BINS, ELAPSED_BINS, Floats
 from pacing.hazard import DurationEstimator
 from pacing.ring_times import RingTimes
 from pacing.settings import PacingSettings
+from pacing.value import CLASSES_KEPT, Count, RightParty
 
 VERSION: Final = 1
 _AGENTS_KEPT: Final = 10_000
@@ -46,6 +48,7 @@ def to_json(pacer: Pacer) -> str:
         "rings": {name: _rings(rings) for name, rings in known.rings.items()},
         "accounts": {name: [weight, known.accounts.moved[name]] for name, weight in known.accounts.weights.items()},
         "paces": {agent: [pace.calls, pace.seconds] for agent, pace in known.paces.items()},
+        "parties": {name: [one.calls, one.right] for name, one in _counts(known.parties)},
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -86,6 +89,7 @@ def _restore(document: dict[str, dict[str, object]], settings: PacingSettings) -
         answers=answers,
         accounts=_read_accounts(accounts),
         paces={AgentId(agent): _read_pace(entry) for agent, entry in paces.items()},
+        parties=_read_parties(document.get("parties", {})),  # files of earlier releases have none
     )
     pacer = Pacer(settings, experience)
     pacer.budget.base = min(max(_figure(document["base"]), THETA_LOW), THETA_HIGH)
@@ -150,6 +154,25 @@ def _read_accounts(entries: dict[str, object]) -> AnswerModel:
             raise ValueError("a weight is out of range")
         model.weights[name], model.moved[name] = weight, moved
     return model
+
+
+def _counts(parties: RightParty) -> Iterator[tuple[str, Count]]:
+    yield "", parties.everyone
+    yield from parties.classes.items()
+
+
+def _read_parties(entries: dict[str, object]) -> RightParty:
+    if len(entries) > CLASSES_KEPT + 1:
+        raise ValueError("more classes of numbers than there can be")
+    counts = {name: _read_count(entry) for name, entry in entries.items()}
+    return RightParty(counts.pop("", Count()), counts)
+
+
+def _read_count(entry: object) -> Count:
+    calls, right = _figures(entry, 2).tolist()
+    if right > calls:
+        raise ValueError("more right persons than conversations")
+    return Count(calls, right)
 
 
 def _read_pace(entry: object) -> Pace:

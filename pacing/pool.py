@@ -6,6 +6,7 @@ to dial are already out and the agents they reserve are taken. For agents who se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -78,15 +79,23 @@ def _lines_of(snapshot: FloorSnapshot, count: int, first: int) -> list[LineView]
     ]
 
 
-def best_first(candidates: Sequence[Candidate], forecast: Forecast | None) -> list[Candidate]:
-    """Order accounts by what a second of line time on them is worth: value x chance to answer / seconds on the line."""
-    return sorted(candidates, key=lambda one: -_worth(one, forecast))
+def best_first(candidates: Sequence[Candidate], forecast: Forecast | None) -> list[int]:
+    """The positions of these accounts in the order of `worth`, best first; equals stay in the order they came in."""
+    return sorted(range(len(candidates)), key=lambda i: -worth(candidates[i], forecast))
 
 
-def _worth(one: Candidate, forecast: Forecast | None) -> float:
-    gain = one.value * one.answer_p
+def worth(one: Candidate, forecast: Forecast | None) -> float:
+    """What a second spent on this account is worth: value x chance / (line seconds + chance x talk and wrap-up).
+
+    The chance is that to answer. Exact where an agent is kept free for the line. Where none is, seconds of talk are the
+    scarcer ones, and this asks a little more of accounts that seldom answer than it would have to.
+    """
+    chance = min(max(one.answer_p, 0.0), 1.0)
+    gain = one.value * chance
+    if not math.isfinite(gain):
+        return 0.0
     if forecast is None:
         return gain
     route = forecast.route(one.route)
-    alive = one.answer_p * route.unanswered + (1.0 - one.answer_p) * route.other
-    return gain / max(float(alive.sum()) * AGE_STEP_S, 1.0)
+    alive = chance * route.unanswered + (1.0 - chance) * route.other
+    return gain / max(float(alive.sum()) * AGE_STEP_S + chance * forecast.handle_s, 1.0)

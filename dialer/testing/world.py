@@ -75,6 +75,7 @@ class Setup:
         switch, store: the kinds of switch and of store, where they are to fail.
         lines: what the switch writes of calls while no engine runs.
         holds: what may keep campaigns from dialing.
+        balance_of, priority_of: of the k-th account.
     """
 
     folder: Path
@@ -90,6 +91,8 @@ class Setup:
     store: Callable[[Store], AsyncStore] = AsyncStore
     lines: Lines = lambda _wanted, _now: {}
     holds: Callable[[Clock], Holds] = lambda _clock: NoHolds()
+    balance_of: Callable[[int], Money] = lambda _index: Money(10_000)
+    priority_of: Callable[[int], int] = lambda index: -index
 
 
 def settings(**changes: object) -> CampaignSettings:
@@ -275,9 +278,9 @@ def load(tx: Connection, setup: Setup, now: datetime) -> CampaignId:
             name=f"Person {index}",
             last_name=f"Name{index}",
             phones=(PhoneRecord(number_of(index)),),
-            balance=Money(10_000),
+            balance=setup.balance_of(index),
             reference=f"P{index}",
-            priority=-index,
+            priority=setup.priority_of(index),
         )
         store_account(tx, client, record, now, (campaign, list_))
     campaigns.move(tx, campaign, "start")

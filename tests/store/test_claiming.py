@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from accounts import claim
+from accounts import claim, records
 from accounts.model import Claim, Refusal, RefusalCause, Reservation
 from accounts.tables import debts, list_entries
 from domain.ids import AgentId
+from domain.money import Money
 from domain.outcomes import Outcome
+from domain.phone import PhoneNumber
 
 from .conftest import Floor
 
@@ -116,7 +118,7 @@ def plan(tx: Connection, statement: object) -> str:
     prefix = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}[tx.dialect.name]
     sql = str(statement.compile(dialect=tx.dialect))  # type: ignore[attr-defined]
     values = statement.compile(dialect=tx.dialect).params  # type: ignore[attr-defined]
-    told = {"campaign": 1, "n": 10, "now": 0, "until": 0, "engine": "e"}
+    told = {"campaign": 1, "top": 50, "after": 100, "n": 10, "now": 0, "until": 0, "engine": "e"}
     keys = {name: told.get(name, value) for name, value in values.items()}
     found = tx.exec_driver_sql(prefix + sql, _positional(statement, tx, keys))
     return "\n".join(str(row) for row in found)
@@ -128,7 +130,13 @@ def _positional(statement: object, tx: Connection, keys: dict[str, object]) -> o
 
 
 @pytest.mark.parametrize(
-    ("statement", "index"), [(claim.CLAIM, "ix_list_entries_ready"), (claim.PROMOTE, "ix_list_entries_timed")]
+    ("statement", "index"),
+    [
+        (claim.CLAIM, "ix_list_entries_ready"),
+        (claim.ONWARD, "ix_list_entries_ready"),
+        (claim.TOP, "ix_list_entries_ready"),
+        (claim.PROMOTE, "ix_list_entries_timed"),
+    ],
 )
 def test_a_claim_walks_its_index_and_sorts_nothing(floor: Floor, statement: object, index: str) -> None:
     stored = floor.account(1)
@@ -152,3 +160,35 @@ def test_a_claim_tells_what_the_chance_of_an_answer_depends_on(floor: Floor) -> 
     floor.later(minutes=5)
     (again,) = floor.claims()
     assert (again.attempts, again.last_at, again.last_outcome) == (1, made_at, "busy")
+
+
+def onward(floor: Floor, n: int, places: dict[int, int]) -> list[Claim]:
+    held = floor.store.write(claim.claim_onward, floor.campaign, n, floor.now, "e1", timedelta(seconds=60), places)
+    floor.store.write(claim.release, held)
+    return list(held)
+
+
+def test_going_on_behind_a_place_comes_to_the_end_and_begins_again(floor: Floor) -> None:
+    for n in range(5):
+        floor.account(n, priority=4)
+    entries = [one.entry for one in onward(floor, 5, {})]
+    assert [one.entry for one in onward(floor, 2, {4: entries[1]})] == entries[2:4]
+    assert [one.entry for one in onward(floor, 3, {4: entries[3]})] == entries[4:]
+    assert [one.entry for one in onward(floor, 3, {4: entries[4]})] == entries[:3]
+
+
+def test_going_on_never_leaves_out_a_higher_priority(floor: Floor) -> None:
+    assert onward(floor, 3, {}) == []
+    for n, priority in enumerate([1, 1, 9, 1]):
+        floor.account(n, priority=priority)
+    everyone = onward(floor, 10, {})
+    assert priorities(everyone) == [9, 1, 1, 1]
+    assert priorities(onward(floor, 2, {1: everyone[-1].entry})) == [9, 1]
+    assert priorities(onward(floor, 2, {9: everyone[0].entry})) == [9, 1]
+
+
+def test_a_claim_tells_what_the_worth_of_a_conversation_depends_on(floor: Floor) -> None:
+    phone = records.PhoneRecord(PhoneNumber("+12125560001"), "mobile", "work")
+    floor.account(1, balance=Money(12_345, "CAD"), phones=(phone,))
+    (held,) = floor.claims()
+    assert (held.balance_cents, held.currency, held.use, held.line_type) == (12_345, "CAD", "work", "mobile")

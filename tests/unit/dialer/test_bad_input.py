@@ -88,6 +88,16 @@ def test_a_campaign_that_does_not_exist_and_the_names_there_are(program: Program
     assert "there are: Cards" in refused(program, "campaign", command, "Crads")
 
 
+def test_an_order_that_is_none_and_one_that_is(program: Program) -> None:
+    created(program)
+    status, told = program("campaign", "order", "Cards", "balance")
+    assert status == 2
+    assert "'priority', 'value'" in told
+    assert "there are: Cards" in refused(program, "campaign", "order", "Crads", "value")
+    status, told = program("campaign", "order", "cards", "value")
+    assert (status, "Cards now dials by value" in told) == (0, True)
+
+
 @pytest.mark.parametrize("seconds", ["4", "301", "soon"])
 def test_a_preview_that_is_too_short_or_too_long_to_look(program: Program, seconds: str) -> None:
     status, told = program(*CREATE.split(), "--mode", "preview", "--preview-s", seconds)

@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from accounts.model import Campaign, CampaignStatus, Claim, Mode
+from accounts.model import Campaign, CampaignStatus, Claim, Mode, Order
 from agent_gateway.agent import Agent, AgentState
+from agent_gateway.disposition import COLLECTIONS, Recorded
+from agent_gateway.floor import Disposed
 from dialer.call import CallRecord, CallState
 from dialer.floor_view import pacing_settings
 from dialer.link_health import LinkHealth
@@ -23,6 +25,7 @@ from domain.outcomes import Verdict
 from domain.phone import PhoneNumber
 from pacing.floor import Pacer
 from pacing.snapshot import WindowTally
+from pacing.value import PartyFacts
 
 pytestmark = pytest.mark.unit
 
@@ -222,3 +225,58 @@ def test_silence_is_counted_from_the_last_word():
     heard = clock.monotonic()
     clock.advance(3.5)
     assert LinkHealth(clock, lambda: heard).health(link_up=True).quiet_s == pytest.approx(3.5)
+
+
+# --- which accounts first -------------------------------------------------------------------------------------------
+
+
+def test_what_an_agent_says_teaches_who_answers_such_numbers():
+    known = pacer()
+    known.dialed(ATTEMPT, 0.0, claim(use="work"), NOW, route="carrier", agent=None)
+    before = known.learned.experience.parties.overall()
+    said = COLLECTIONS.by_code("wrong_number")
+    for _ in range(2):  # told twice, it counts once
+        known.disposed(Disposed(ATTEMPT, AgentId("ann"), Recorded(said)))
+    parties = known.learned.experience.parties
+    assert (parties.everyone.calls, parties.everyone.right) == (1.0, 0.0)
+    assert parties.chance(PartyFacts(2, "work", "")) < parties.overall() < before
+
+
+@pytest.mark.parametrize("said", [None, COLLECTIONS.by_code("silence"), COLLECTIONS.by_code("do_not_call")])
+def test_what_does_not_tell_who_it_was_teaches_nothing(said):
+    known = pacer()
+    known.dialed(ATTEMPT, 0.0, claim(), NOW, route="carrier", agent=None)
+    known.disposed(Disposed(ATTEMPT, AgentId("ann"), Recorded(said)))
+    known.disposed(Disposed(AttemptId("b" * 32), AgentId("ann"), Recorded(COLLECTIONS.by_code("promise"))))
+    assert known.learned.experience.parties.everyone.calls == 0.0
+
+
+def test_of_equal_priority_the_larger_balance_comes_first_and_never_before_a_higher_priority():
+    known = pacer()
+    held = [
+        claim(entry=1, priority=5, balance_cents=100),
+        claim(entry=2, balance_cents=20_000),
+        claim(entry=3, balance_cents=0),
+        claim(entry=4, balance_cents=90_000),
+    ]
+    assert [one.entry for one in known.ranked(held, NOW)] == [1, 4, 2, 3]
+
+
+def test_of_equal_balances_the_number_where_the_right_person_answers_comes_first():
+    known = pacer()
+    for _ in range(30):
+        known.learned.experience.parties.learn(PartyFacts(2, "home", ""), right=True)
+        known.learned.experience.parties.learn(PartyFacts(2, "work", ""), right=False)
+    held = [claim(entry=1, use="work", balance_cents=500), claim(entry=2, use="home", balance_cents=500)]
+    assert [one.entry for one in known.ranked(held, NOW)] == [2, 1]
+
+
+def test_the_order_is_explained_where_value_decides_it():
+    by_value = replace(CAMPAIGN, settings=replace(CAMPAIGN.settings, order=Order.VALUE))
+    known = pacer()
+    assert known.figures(()).order == ""
+    known.update(by_value)
+    known.learned.experience.parties.learn(PartyFacts(), right=True)
+    words = explain("2 new lines", known.figures(()))
+    assert "Of equal priority" in words
+    assert "chance of the right person (52% of those who answer, 1 conversations known)" in words

@@ -23,6 +23,7 @@ from pacing.persistence import StateError, from_json, to_json
 from pacing.ring_times import RingTimes
 from pacing.settings import Mode, PacingSettings
 from pacing.snapshot import AgentState, Capacity, Health, WindowTally
+from pacing.value import PartyFacts, RightParty
 
 pytestmark = pytest.mark.unit
 
@@ -98,6 +99,33 @@ def test_what_was_learned_survives_a_restart() -> None:
     new = after.experience.forecast(1, PREDICTIVE, [], [], {})
     assert np.array_equal(old.talk_busy, new.talk_busy)
     assert np.array_equal(old.route("").arriving, new.route("").arriving)
+
+
+def test_a_file_of_a_release_that_knew_no_right_parties_is_read() -> None:
+    pacer = learned_pacer()
+    pacer.experience.parties.learn(PartyFacts(1, "home", "mobile"), right=True)
+    document = json.loads(to_json(pacer))
+    del document["parties"]
+    after = from_json(json.dumps(document), PREDICTIVE)
+    assert after.experience.parties == RightParty()
+    assert after.experience.answers.rate() == pacer.experience.answers.rate()
+
+
+def test_who_answers_which_numbers_survives_a_restart() -> None:
+    pacer, facts = learned_pacer(), PartyFacts(1, "home", "mobile")
+    for right in (True, True, False):
+        pacer.experience.parties.learn(facts, right=right)
+    after = from_json(to_json(pacer), PREDICTIVE)
+    assert after.experience.parties == pacer.experience.parties
+    assert after.experience.parties.chance(facts) == pacer.experience.parties.chance(facts) > 0.5
+
+
+@pytest.mark.parametrize("parties", [[], {"": [1.0, 2.0]}, {"x": [1.0]}, {"x": [-1.0, -2.0]}, {"": "many"}, None])
+def test_right_parties_that_cannot_be_are_refused(parties: object) -> None:
+    document = json.loads(to_json(learned_pacer()))
+    document["parties"] = parties
+    with pytest.raises(StateError):
+        from_json(json.dumps(document), PREDICTIVE)
 
 
 def test_events_twice_late_or_unknown_change_nothing_and_are_counted() -> None:

@@ -69,7 +69,7 @@ def test_the_worthier_account_is_dialed_first() -> None:
     forecast = Experience().forecast(1, PREDICTIVE, [], [], {})
     poor, likely, worthy = Candidate(1, 0.1), Candidate(1, 0.4), Candidate(1, 0.2, value=10.0)
     for tables in (None, forecast):
-        assert best_first([poor, likely, worthy], tables) == [worthy, likely, poor]
+        assert best_first([poor, likely, worthy], tables) == [2, 1, 0]
 
 
 def test_accounts_of_different_kinds_are_told_apart_by_what_came_of_them() -> None:
