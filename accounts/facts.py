@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, and_, bindparam, exists, func, or
 from sqlalchemy.engine import Row
 
 from accounts.campaigns import read_settings
-from accounts.model import CampaignSettings, Mode
+from accounts.model import CampaignSettings
 from accounts.tables import (
     addresses,
     attempt_outcomes,
@@ -37,6 +37,7 @@ from accounts.tables import (
 )
 from compliance import facts as law
 from domain.ids import AttemptId
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.telephony import Treatment
@@ -230,7 +231,7 @@ def gather(
             row.ported_at,
         ),
         id=str(row.entry),
-        mode=law.Mode(mode.value),
+        mode=mode,
         agent_guaranteed=agent_guaranteed,
         campaign_country=settings.country,
         campaign=str(row.campaign_id),
@@ -309,7 +310,7 @@ def _attempt(row: AnyRow) -> law.HistoryEvent:
         number=row.number,
         creditor=row.creditor,
         party_role=_party(result),
-        mode=law.Mode(row.mode),
+        mode=Mode(row.mode),
         number_use=law.NumberUse(row.use),
         message_left=bool(row.message_left),
         under_consent=row.under_consent,

@@ -18,10 +18,11 @@ from sqlalchemy import Connection, select
 from accounts import facts as fact_reader
 from accounts.dialect import lock_person_then_number
 from accounts.journal import Event, record_events
-from accounts.model import CampaignStatus, Mode, Ruling
+from accounts.model import CampaignStatus, Ruling
 from accounts.tables import attempt_outcomes, attempts
 from compliance.facts import CallFacts
 from domain.ids import AttemptId, CampaignId
+from domain.mode import Mode
 
 INVITE: Final = "invite"
 INVITE_REFUSED: Final = "invite_refused"

@@ -27,7 +27,6 @@ from accounts.model import (
     CampaignStatus,
     Claim,
     Ending,
-    Mode,
     Refusal,
     RefusalCause,
     Reservation,
@@ -52,6 +51,7 @@ from accounts.tables import (
 from compliance.facts import CallFacts
 from compliance.wire import facts_json
 from domain.ids import AttemptId, new_attempt_id
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode

@@ -13,20 +13,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.ids import AgentId, AttemptId, CampaignId, DebtId, PersonId, PhoneId
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import Reason
 from domain.telephony import RecordingMode, Treatment
-
-
-class Mode(StrEnum):
-    """How a campaign dials."""
-
-    PREVIEW = "preview"
-    MANUAL = "manual"
-    PROGRESSIVE = "progressive"
-    POWER = "power"
-    PREDICTIVE = "predictive"
 
 
 class Order(StrEnum):

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Row, func, select
 from accounts import facts as fact_reader
 from accounts.entries import EntryState
 from accounts.errors import NotFoundError
-from accounts.model import Mode, Ruling
+from accounts.model import Ruling
 from accounts.tables import campaigns, decisions, list_entries, phones
 from compliance.facts import CallFacts
 from compliance.wire import facts_from_json
 from domain.ids import AttemptId, CampaignId
+from domain.mode import Mode
 from domain.phone import PhoneNumber
 from domain.reasons import Reason, ReasonCode
 

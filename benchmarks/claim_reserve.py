@@ -24,11 +24,12 @@ from sqlalchemy import Connection, delete, insert, text, update
 
 import compliance
 from accounts import campaigns, claim, ledger
-from accounts.model import CampaignSettings, Mode, Reservation, ReserveRequest
+from accounts.model import CampaignSettings, Reservation, ReserveRequest
 from accounts.store import Store, open_store
 from accounts.tables import addresses, debts, list_entries, numbers, persons, phones, suppressions
 from compliance.facts import CallFacts
 from domain.ids import CampaignId, new_attempt_id
+from domain.mode import Mode
 from domain.phone import PhoneNumber
 from domain.telephony import RecordingMode, Treatment
 

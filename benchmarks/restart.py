@@ -26,7 +26,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from accounts.model import Mode
 from dialer import settings as settings_file
 from dialer.agent_client import Credentials, GatewayClient
 from dialer.agent_directory import AgentDirectory
@@ -45,6 +44,7 @@ from dialer.testing.softphone import PhoneSettings, Softphone, phone_ports
 from dialer.testing.stage import OWNED, TRUNK
 from domain.clock import SystemClock
 from domain.ids import AgentId
+from domain.mode import Mode
 
 FOLDER: Final = Path("var/restart").absolute()
 AGENTS: Final = ("amira", "bruno", "chloe", "dario")

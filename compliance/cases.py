@@ -35,7 +35,6 @@ from compliance.facts import (
     GivenTo,
     HistoryEvent,
     LineType,
-    Mode,
     NumberUse,
     PartyRole,
     Preference,
@@ -52,6 +51,7 @@ from compliance.facts import (
 )
 from compliance.gate import decide
 from compliance.policy import Policy
+from domain.mode import Mode
 from domain.reasons import Reason, ReasonCode
 
 E = TypeVar("E", bound=StrEnum)

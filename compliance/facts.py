@@ -11,6 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+from domain.mode import Mode
+
 AUTODIALLED: Final = frozenset({"predictive", "power", "progressive"})
 
 
@@ -29,14 +31,6 @@ class Purpose(StrEnum):
     TELEMARKETING = "telemarketing"
     INFORMATIONAL = "informational"
     LOCATION_INFO = "location_info"
-
-
-class Mode(StrEnum):
-    PREVIEW = "preview"
-    MANUAL = "manual"
-    PROGRESSIVE = "progressive"
-    POWER = "power"
-    PREDICTIVE = "predictive"
 
 
 class Voice(StrEnum):

@@ -23,13 +23,13 @@ from compliance.facts import (
     Direction,
     GivenTo,
     HistoryEvent,
-    Mode,
     PartyRole,
     Result,
 )
 from compliance.locations import Location, NumberClass, NumberPlace
 from compliance.rules import Rule
 from compliance.tables import Holidays
+from domain.mode import Mode
 from domain.reasons import ReasonCode
 
 

@@ -11,13 +11,14 @@ import typer
 from rich.table import Table
 
 from accounts import campaigns, previews
-from accounts.model import CampaignSettings, Mode, Order
+from accounts.model import CampaignSettings, Order
 from dialer import engine_status
 from dialer import settings as settings_file
 from dialer.command_line import console, fail, opened_store
 from dialer.settings import Settings
 from domain import phone
 from domain.clock import SystemClock
+from domain.mode import Mode
 from domain.telephony import RecordingMode, Treatment
 from reports.terminal import printable
 

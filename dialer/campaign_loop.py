@@ -37,11 +37,11 @@ from dialer.tally import AbandonmentTally
 from dialer.trunks import Trunk, take_first
 from domain.clock import Clock
 from domain.ids import AgentId, AttemptId, CampaignId, new_attempt_id
+from domain.mode import Mode
 from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
 from pacing.pool import fair_theta
-from pacing.settings import Mode
 from pacing.snapshot import Capacity, FloorSnapshot, Health, LineView
 
 _log = structlog.get_logger(__name__)

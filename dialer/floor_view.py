@@ -13,7 +13,7 @@ from dialer.call import CallRecord, CallState
 from dialer.originate import verdict_lag_s
 from dialer.shift_plan import Absence
 from domain.ids import AgentId, AttemptId, CampaignId
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.snapshot import AgentState, AgentView, Capacity, FloorSnapshot, Health, LineStage, LineView, WindowTally
 
 _STAGES: Final = {
@@ -57,10 +57,9 @@ class LiveCall:
 
 
 def pacing_settings(settings: CampaignSettings) -> PacingSettings:
-    """A campaign's settings in pacing's terms. Manual calls are dialed by hand and pace like preview."""
-    mode = Mode.PREVIEW if settings.mode.value == "manual" else Mode(settings.mode.value)
+    """A campaign's settings in pacing's terms."""
     return PacingSettings(
-        mode=mode,
+        mode=settings.mode,
         ratio=settings.ratio,
         target=settings.target_abandonment,
         grace_s=settings.connect_within_s,

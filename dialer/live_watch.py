@@ -6,12 +6,12 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry
 
-from accounts.model import Mode
 from agent_gateway.floor import Floor
 from dialer.campaign_loop import LoopStatus
 from dialer.engine import Engine
 from dialer.live_view import CampaignView, LiveSnapshot, TrunkView
 from domain.clock import Clock
+from domain.mode import Mode
 from recordings.capture import Capture
 
 _LAG = "dialer_ami_event_lag_seconds"

@@ -24,12 +24,12 @@ from dialer.call import CallRecord, CallState
 from dialer.choice import TURNS
 from dialer.floor_view import PACING_STATES, pacing_settings
 from domain.ids import AgentId, AttemptId, CampaignId
+from domain.mode import Mode
 from pacing.answer_model import AccountFacts
 from pacing.controller import first_braking
 from pacing.decision import CapCode, PacingDecision
 from pacing.floor import Pacer
 from pacing.pool import best_first
-from pacing.settings import Mode
 from pacing.snapshot import Candidate, FloorSnapshot, WindowTally
 from pacing.value import Owed, PartyFacts, recoveries
 

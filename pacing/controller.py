@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from domain.ids import AttemptId
+from domain.mode import Mode
 from pacing.chances import Floor, Staff, floor_of, fresh_chance, muster, overdue, ringing_rows
 from pacing.decision import Cap, CapCode, PacingDecision
 from pacing.forecast import Forecast
 from pacing.lookahead import Demand, Room, Run, add_poisson, demand, fill
-from pacing.settings import Mode
 from pacing.snapshot import FloorSnapshot, WindowTally
 
 QUIET_LIMIT_S: Final = 3.0
@@ -26,6 +26,8 @@ LAG_LIMIT_S: Final = 0.5
 CLOCK_JUMP_LIMIT_S: Final = 2.0
 MOST_PER_DECISION: Final = 20_000
 """No decision asks for more lines than this, whatever the caps say."""
+_ONE_TO_ONE: Final = frozenset({Mode.PREVIEW, Mode.MANUAL, Mode.PROGRESSIVE})
+"""Each line has an agent reserved for it."""
 RELEASE_AT: Final = 2.0
 """Lines past the legal ring time are released while q exceeds theta by this factor."""
 
@@ -71,7 +73,7 @@ def _decide(snapshot: FloorSnapshot) -> PacingDecision:
     return PacingDecision(
         now=snapshot.now,
         lines_to_add=lines,
-        reserve=mode in {Mode.PREVIEW, Mode.PROGRESSIVE},
+        reserve=mode in _ONE_TO_ONE,
         release=wish.release,
         mode=mode,
         theta=snapshot.theta,
@@ -99,7 +101,7 @@ def _mode_in_force(snapshot: FloorSnapshot, brake: WindowTally | None) -> Mode:
     """The campaign's mode, or progressive when the budget is used up or nothing can be forecast yet."""
     mode = snapshot.settings.mode
     unknown = mode is Mode.PREDICTIVE and snapshot.forecast is None
-    return Mode.PROGRESSIVE if unknown or (brake is not None and mode is not Mode.PREVIEW) else mode
+    return Mode.PROGRESSIVE if unknown or (brake is not None and mode not in _ONE_TO_ONE) else mode
 
 
 def _distrust(snapshot: FloorSnapshot) -> Cap | None:
@@ -129,7 +131,7 @@ def _distrust(snapshot: FloorSnapshot) -> Cap | None:
 def _wish(snapshot: FloorSnapshot, staff: Staff, mode: Mode, brake: WindowTally | None, limit: int) -> Wish:
     """How many lines the mode wants (and the brake's say, when it is on)."""
     match mode:
-        case Mode.PREVIEW | Mode.PROGRESSIVE:
+        case Mode.PREVIEW | Mode.MANUAL | Mode.PROGRESSIVE:
             return _one_to_one(staff, brake)
         case Mode.POWER:
             return _power(snapshot, staff, limit)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.ids import AttemptId
-from pacing.settings import Mode
+from domain.mode import Mode
 
 
 class CapCode(StrEnum):

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Mode(StrEnum):
-    """How lines are tied to agents."""
-
-    PREVIEW = "preview"
-    """An agent sees the account first and says "dial": one reserved agent per line."""
-    PROGRESSIVE = "progressive"
-    """One line per ready agent, who is reserved for it: nobody who answers is left without."""
-    POWER = "power"
-    """A fixed number of lines per ready agent; refused where the forecast says it would overrun theta."""
-    PREDICTIVE = "predictive"
-    """Lines for agents who will be free when people answer, as many as the budget of abandoned calls allows."""
+from domain.mode import Mode
 
 
 class SettingsError(ValueError):
@@ -29,7 +17,7 @@ class PacingSettings:
     """What a manager sets for one campaign.
 
     Attributes:
-        mode: see Mode.
+        mode: how lines are tied to agents.
         ratio: lines per ready agent in power mode.
         target: highest share of live answers that may be abandoned in each window that binds.
         grace_s: seconds after the end of the greeting within which an agent must be joined (16 CFR 310.4(b)(4)(ii): 2).

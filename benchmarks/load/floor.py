@@ -13,12 +13,13 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from accounts.model import CampaignSettings, Mode
+from accounts.model import CampaignSettings
 from benchmarks.load.cpu import Reading
 from benchmarks.load.site import dialing, raised, stock, voice
 from dialer.testing.auto_agent import Habits
 from dialer.testing.stage import OWNED
 from dialer.trunks import TrunkLimits
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.telephony import RecordingMode, Treatment
 from reports.attempt_lines import AttemptLine

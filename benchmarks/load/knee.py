@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from accounts import campaigns
-from accounts.model import CampaignSettings, Mode
+from accounts.model import CampaignSettings
 from accounts.store import open_store
 from benchmarks.claim_reserve import number_of
 from benchmarks.load.bare import BareCaller
@@ -28,6 +28,7 @@ from dialer.testing.auto_agent import Habits
 from dialer.testing.stage import OWNED
 from dialer.trunks import TrunkLimits
 from domain.ids import CampaignId
+from domain.mode import Mode
 from domain.phone import PhoneNumber
 from domain.telephony import RecordingMode, Treatment
 from reports.attempt_lines import AttemptLine

@@ -6,9 +6,10 @@ from random import Random
 from time import perf_counter
 
 from domain.ids import AgentId, AttemptId
+from domain.mode import Mode
 from pacing.controller import decide
 from pacing.floor import Pacer
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.simulation.statistics import quantile
 from pacing.snapshot import AgentState, Capacity, FloorSnapshot, Health, WindowTally
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from domain.mode import Mode
 from pacing.decision import PacingDecision
 from pacing.experience import Experience
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.simulation.picture import Axes, Curve, draw
 from pacing.simulation.policies import policy_named
 from pacing.simulation.study import standard_document

@@ -12,9 +12,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from accounts.model import Mode
 from dialer.campaign_loop import LoopStatus
 from dialer.pacer import Reason
+from domain.mode import Mode
 from pacing.decision import CapCode
 from reports.terminal import printable
 

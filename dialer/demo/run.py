@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select
 from accounts import campaigns, funnel, journal
 from accounts import floor as agent_rows
 from accounts.importing.load import ImportPlan, load
-from accounts.model import CampaignSettings, Mode
+from accounts.model import CampaignSettings
 from accounts.store import open_store
 from accounts.tables import debts
 from dialer.agent_client import Credentials, GatewayClient
@@ -37,6 +37,7 @@ from dialer.testing.carrier_file import Direction, read_calls
 from dialer.testing.stage import OWNED, TRUNK
 from domain.clock import Clock, SystemClock
 from domain.ids import AgentId, CampaignId, DebtId
+from domain.mode import Mode
 from domain.phone import PhoneNumber
 from domain.telephony import RecordingMode, Treatment
 from reports.attempt_lines import read_attempt_file

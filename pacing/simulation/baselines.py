@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from domain.mode import Mode
 from pacing.decision import PacingDecision
 from pacing.forecast import Floats, Forecast, elapsed_bin
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.simulation.policy import EVERY_TEAM
 from pacing.snapshot import AgentState, FloorSnapshot, LineStage
 

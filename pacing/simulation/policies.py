@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pacing.settings import Mode, PacingSettings, SettingsError
+from domain.mode import Mode
+from pacing.settings import PacingSettings, SettingsError
 from pacing.simulation.baselines import FixedRatio, Issabel, MeanMatching, PowerOnIdle
 from pacing.simulation.policy import EVERY_TEAM, Policy, Production
 from pacing.simulation.vicidial import LevelSettings, Method, Vicidial

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from domain.mode import Mode
 from pacing.decision import PacingDecision
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.simulation.workload import DAY_S
 from pacing.snapshot import AgentState, FloorSnapshot, LineStage
 

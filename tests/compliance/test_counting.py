@@ -23,7 +23,6 @@ from compliance.facts import (
     Direction,
     GivenTo,
     HistoryEvent,
-    Mode,
     NumberUse,
     PartyRole,
     Purpose,
@@ -31,6 +30,7 @@ from compliance.facts import (
     Voice,
 )
 from compliance.frequency import Span, SpanKind
+from domain.mode import Mode
 
 pytestmark = pytest.mark.unit
 

@@ -23,7 +23,6 @@ from compliance.facts import (
     GivenTo,
     HistoryEvent,
     LineType,
-    Mode,
     NumberUse,
     Preference,
     PreferenceKind,
@@ -37,6 +36,7 @@ from compliance.facts import (
     Voice,
 )
 from compliance.moment import all_over
+from domain.mode import Mode
 
 pytestmark = pytest.mark.unit
 

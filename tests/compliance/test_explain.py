@@ -18,13 +18,13 @@ from compliance.facts import (
     GivenTo,
     HistoryEvent,
     LineType,
-    Mode,
     Purpose,
     Reassigned,
     Registries,
     Result,
     Voice,
 )
+from domain.mode import Mode
 
 pytestmark = pytest.mark.unit
 

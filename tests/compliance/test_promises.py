@@ -26,7 +26,6 @@ from compliance.facts import (
     GivenTo,
     HistoryEvent,
     LineType,
-    Mode,
     NumberUse,
     PartyRole,
     Preference,
@@ -40,6 +39,7 @@ from compliance.facts import (
     SuppressionKind,
 )
 from compliance.moment import Block
+from domain.mode import Mode
 
 pytestmark = pytest.mark.unit
 

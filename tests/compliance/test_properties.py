@@ -26,7 +26,6 @@ from compliance.facts import (
     GivenTo,
     HistoryEvent,
     LineType,
-    Mode,
     NumberUse,
     PartyRole,
     Preference,
@@ -44,6 +43,7 @@ from compliance.facts import (
 from compliance.packs import parse_pack
 from compliance.policy import known_names
 from compliance.windows import WindowParams
+from domain.mode import Mode
 
 pytestmark = pytest.mark.unit
 

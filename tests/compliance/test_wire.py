@@ -21,13 +21,13 @@ from compliance.facts import (
     GivenTo,
     HistoryEvent,
     LineType,
-    Mode,
     Preference,
     PreferenceKind,
     Purpose,
     Registries,
     Result,
 )
+from domain.mode import Mode
 
 pytestmark = pytest.mark.unit
 

@@ -6,12 +6,13 @@ import pytest
 
 from accounts import campaigns
 from accounts import claim as claiming
-from accounts.model import Mode, Order
+from accounts.model import Order
 from agent_gateway.agent import AgentState
 from agent_gateway.disposition import Details
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
+from domain.mode import Mode
 from domain.money import Money
 
 pytestmark = pytest.mark.engine

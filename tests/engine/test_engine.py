@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from accounts.model import Mode
 from accounts.tables import attempts
 from agent_gateway.agent import AgentState
 from agent_gateway.disposition import Details
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
+from domain.mode import Mode
 from domain.outcomes import Outcome, Verdict
 from domain.telephony import Treatment
 

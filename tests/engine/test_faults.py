@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from accounts import campaigns, suppression
 from accounts.errors import StoreFullError, StoreLockedError
-from accounts.model import Ending, Mode
+from accounts.model import Ending
 from accounts.tables import attempt_outcomes
 from agent_gateway.agent import AgentState
 from dialer.call import CallState
@@ -19,6 +19,7 @@ from dialer.testing.faults import FailingStore, FaultySwitch, Odds, broken, doub
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
 from domain.ids import AgentId
+from domain.mode import Mode
 from domain.outcomes import Outcome, Verdict
 from domain.telephony import Treatment
 

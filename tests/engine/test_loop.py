@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from accounts.model import Mode
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
 from dialer.timings import LATE_S, settled_memory
+from domain.mode import Mode
 
 pytestmark = pytest.mark.engine
 NOBODY = Script(ring_s=None)

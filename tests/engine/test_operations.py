@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from accounts.errors import StoreUnreachableError
-from accounts.model import Mode
 from dialer.testing import world
 from dialer.testing.operated import app_of
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, number_of, settings
+from domain.mode import Mode
 from domain.telephony import Treatment
 from web.metrics import EngineCollector
 from web.operations import application

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from accounts.model import Mode
 from agent_gateway.agent import AgentState
 from dialer.campaign_loop import LoopStatus
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
+from domain.mode import Mode
 from domain.outcomes import Verdict
 from pacing.floor import Pacer
 from pacing.settings import Mode as PacingMode

@@ -14,7 +14,6 @@ from accounts import campaigns, previews
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreUnreachableError
 from accounts.ledger import reserve
-from accounts.model import Mode
 from accounts.tables import attempts, decisions, list_entries
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.floor import NotDialed, PreviewEnd
@@ -23,6 +22,7 @@ from dialer.shared_state import Holder
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import TUESDAY, Allow, Setup, World, settings
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.reasons import Reason, ReasonCode
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Connection
 
 from accounts import campaigns
-from accounts.model import Mode
 from accounts.records import AccountRecord, PhoneRecord, store_account
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import CALLER_ID, Setup, World, settings
 from domain.ids import CampaignId
+from domain.mode import Mode
 from domain.money import Money
 from domain.phone import PhoneNumber
 

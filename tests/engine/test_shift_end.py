@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from accounts.model import Mode
 from dialer.shift_plan import ShiftPlan, planned
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
 from domain.ids import AgentId
+from domain.mode import Mode
 
 pytestmark = pytest.mark.engine
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from accounts.model import Mode
 from dialer.originate import NO_PRERECORDED_FALLBACK
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Allow, Setup, World, settings
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.telephony import Treatment
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from accounts import campaigns, claim, ledger, records
-from accounts.model import CampaignSettings, Claim, Ending, Mode, Refusal, Reservation, ReserveRequest, Ruling
+from accounts.model import CampaignSettings, Claim, Ending, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
 from compliance.facts import CallFacts
 from dialer.testing import postgres
 from domain.ids import AgentId, CampaignId, ListId, new_attempt_id
+from domain.mode import Mode
 from domain.money import Money
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber

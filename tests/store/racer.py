@@ -12,9 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from accounts import claim, ledger
-from accounts.model import Ending, Mode, Reservation, ReserveRequest
+from accounts.model import Ending, Reservation, ReserveRequest
 from accounts.store import open_store
 from domain.ids import CampaignId, new_attempt_id
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 

@@ -80,7 +80,8 @@ import os, sys
 from datetime import datetime
 from types import SimpleNamespace
 from accounts import claim, ledger
-from accounts.model import Mode, ReserveRequest
+from accounts.model import ReserveRequest
+from domain.mode import Mode
 from accounts.store import open_store
 from domain.ids import new_attempt_id
 from domain.phone import PhoneNumber

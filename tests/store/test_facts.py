@@ -10,6 +10,7 @@ from accounts import journal, permissions, suppression
 from accounts.journal import Contact
 from accounts.records import AddressRecord, PhoneRecord
 from compliance import facts as law
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 
@@ -39,7 +40,7 @@ def test_a_new_account_has_its_own_facts_and_no_history(floor: Floor) -> None:
         purpose=law.Purpose.DEBT_THIRD_PARTY,
         number=law.CalledNumber("+12125560001", law.LineType.MOBILE, law.NumberUse.WORK, "10001"),
         id=found.id,
-        mode=law.Mode.PROGRESSIVE,
+        mode=Mode.PROGRESSIVE,
         agent_guaranteed=False,
         campaign=str(floor.campaign),
         creditor="Acme",

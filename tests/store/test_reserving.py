@@ -10,11 +10,12 @@ from sqlalchemy import func, select
 import compliance
 from accounts import campaigns, funnel, ledger
 from accounts.entries import EntryState
-from accounts.model import Ending, Mode, Refusal, RefusalCause, Reservation
+from accounts.model import Ending, Refusal, RefusalCause, Reservation
 from accounts.records import AddressRecord, PhoneRecord
 from accounts.tables import decisions
 from compliance.facts import CallFacts
 from compliance.wire import facts_from_json
+from domain.mode import Mode
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber
 from domain.reasons import ReasonCode

@@ -11,10 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from accounts import funnel, ledger, previews
 from accounts.call_sheet import call_sheet, entry_sheet
 from accounts.entries import EntryState
-from accounts.model import Claim, Mode, RefusalCause, Reservation
+from accounts.model import Claim, RefusalCause, Reservation
 from accounts.previews import Look
 from accounts.tables import events
 from domain.ids import AgentId, new_attempt_id
+from domain.mode import Mode
 
 from .conftest import Answer, Floor
 from .constants import NOON

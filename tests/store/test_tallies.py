@@ -3,10 +3,10 @@
 import pytest
 
 from accounts import tallies
-from accounts.model import Mode
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
+from domain.mode import Mode
 from domain.telephony import Treatment
 
 pytestmark = pytest.mark.store

@@ -16,7 +16,7 @@ import compliance
 from accounts import campaigns, journal, ledger, permissions, suppression
 from accounts import claim as claiming
 from accounts import floor as agent_rows
-from accounts.model import CampaignSettings, Mode, Refusal, RefusalCause, Reservation, ReserveRequest
+from accounts.model import CampaignSettings, Refusal, RefusalCause, Reservation, ReserveRequest
 from accounts.records import AccountRecord, AddressRecord, PhoneRecord, store_account
 from accounts.store import open_store
 from accounts.tables import contacts
@@ -29,6 +29,7 @@ from dialer.testing.number_plan import Behaviour, number_for
 from dialer.testing.stage import OWNED, Stage, raised
 from domain.clock import SystemClock
 from domain.ids import AgentId, CampaignId, new_attempt_id
+from domain.mode import Mode
 from domain.money import Money
 from domain.outcomes import Outcome
 from domain.phone import PhoneNumber

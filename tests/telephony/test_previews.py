@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from accounts import campaigns, previews
-from accounts.model import Mode
 from accounts.previews import NotDialed
 from accounts.store import open_store
 from dialer.asterisk.install import installed_root
 from dialer.testing.auto_agent import Habits
 from dialer.testing.number_plan import Behaviour, number_for
 from dialer.testing.scene import SETTINGS, TUESDAY, books, played
+from domain.mode import Mode
 from domain.outcomes import Outcome
 
 pytestmark = [pytest.mark.telephony, pytest.mark.long, pytest.mark.timeout(600)]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from accounts.model import Campaign, CampaignStatus, Claim, Mode, Order
+from accounts.model import Campaign, CampaignStatus, Claim, Order
 from agent_gateway.agent import Agent, AgentState
 from agent_gateway.disposition import COLLECTIONS, Recorded
 from agent_gateway.floor import Disposed
@@ -21,6 +21,7 @@ from dialer.tally import AbandonmentTally
 from dialer.testing.world import settings
 from domain.clock import ManualClock
 from domain.ids import AgentId, AttemptId, CampaignId, DebtId, PersonId, PhoneId
+from domain.mode import Mode
 from domain.outcomes import Verdict
 from domain.phone import PhoneNumber
 from pacing.floor import Pacer

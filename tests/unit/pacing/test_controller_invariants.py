@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ids import AgentId, AttemptId
+from domain.mode import Mode
 from pacing.controller import brakes, decide
 from pacing.decision import CapCode
-from pacing.settings import Mode, PacingSettings, SettingsError
+from pacing.settings import PacingSettings, SettingsError
 from pacing.snapshot import (
     AgentState,
     AgentView,

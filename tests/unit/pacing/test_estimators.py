@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ids import AgentId, AttemptId
+from domain.mode import Mode
 from pacing.answer_rate import AnswerRate
 from pacing.budget import Budget, aim_of, team_share
 from pacing.controller import decide
@@ -21,7 +22,7 @@ from pacing.forecast import PACES, elapsed_bin, elapsed_bin_start, pace_class
 from pacing.hazard import DurationEstimator, survival_at
 from pacing.persistence import StateError, from_json, to_json
 from pacing.ring_times import RingTimes
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.snapshot import AgentState, Capacity, Health, WindowTally
 from pacing.value import PartyFacts, RightParty
 

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ids import AgentId, AttemptId
+from domain.mode import Mode
 from pacing.answer_model import AccountFacts, AnswerModel
 from pacing.calibration import Calibration
 from pacing.controller import decide
 from pacing.experience import Experience
 from pacing.floor import Pacer
 from pacing.pool import best_first, decide_jointly, fair_theta
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.snapshot import AgentState, Candidate, Capacity, FloorSnapshot, Health, LineStage, LineView
 
 pytestmark = pytest.mark.unit

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from domain.ids import AgentId
+from domain.mode import Mode
 from pacing.controller import decide
-from pacing.settings import Mode, PacingSettings, SettingsError
+from pacing.settings import PacingSettings, SettingsError
 from pacing.shift import Break, Shift
 from pacing.snapshot import AgentState, AgentView, FloorSnapshot
 

@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
+from domain.mode import Mode
 from pacing.decision import PacingDecision
 from pacing.recording import Recorder, RecordingError, replay
-from pacing.settings import Mode, PacingSettings
+from pacing.settings import PacingSettings
 from pacing.simulation.policies import PolicyError, policy_named
 from pacing.simulation.policy import Production
 from pacing.simulation.statistics import at_least, binomial_interval, lower_bound
