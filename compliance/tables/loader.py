@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
+from dateutil.easter import easter
+from dateutil.relativedelta import FR, MO, SA, SU, TH, TU, WE, relativedelta
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from compliance.locations import NumberClass, NumberPlace, Places, ZipPlace
 from compliance.tables.postal import load_postal
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAYS = {"mon": MO, "tue": TU, "wed": WE, "thu": TH, "fri": FR, "sat": SA, "sun": SU}
 
 
 class TableError(ValueError):
@@ -210,38 +212,26 @@ def _day(text: str, year: int) -> date:
     words = text.split()
     match words:
         case ["election"]:
-            return _nth_weekday(year, 11, 0, 1) + timedelta(days=1)
+            return _on(date(year, 11, 1), "mon", 1) + timedelta(days=1)
         case [rule] if rule.startswith("easter"):
-            return _easter(year) + timedelta(days=int(rule.removeprefix("easter") or "0"))
+            sunday: date = easter(year)
+            return sunday + timedelta(days=int(rule.removeprefix("easter") or "0"))
         case [plain]:
             month, day = plain.split("-")
             return date(year, int(month), int(day))
         case ["last", weekday, month]:
-            first_next = date(year + int(month) // 12, int(month) % 12 + 1, 1)
-            last = first_next - timedelta(days=1)
-            return last - timedelta(days=(last.weekday() - _WEEKDAYS.index(weekday)) % 7)
+            return _on(date(year, int(month), 1) + relativedelta(day=31), weekday, -1)
         case [weekday, "before", plain]:
-            limit = _day(plain, year) - timedelta(days=1)
-            return limit - timedelta(days=(limit.weekday() - _WEEKDAYS.index(weekday)) % 7)
+            return _on(_day(plain, year) - timedelta(days=1), weekday, -1)
         case [nth, weekday, month]:
-            return _nth_weekday(year, int(month), _WEEKDAYS.index(weekday), int(nth))
+            return _on(date(year, int(month), 1), weekday, int(nth))
         case _:
             raise TableError(f"holidays.toml: {text!r} is not a rule for a day")
 
 
-def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
-    first = date(year, month, 1)
-    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
-
-
-def _easter(year: int) -> date:
-    """Easter Sunday of the Gregorian calendar (Meeus, Jones and Butcher)."""
-    a, (b, c) = year % 19, divmod(year, 100)
-    d, e = divmod(b, 4)
-    g = (8 * b + 13) // 25
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = divmod(c, 4)
-    el = (32 + 2 * e + 2 * i - h - k) % 7
-    m = (a + 11 * h + 19 * el) // 433
-    month = (h + el - 7 * m + 90) // 25
-    return date(year, month, (h + el - 7 * m + 33 * month + 19) % 32)
+def _on(day: date, weekday: str, nth: int) -> date:
+    """The nth such weekday from a day on, itself included; before it where nth is negative."""
+    if weekday not in _WEEKDAYS:
+        raise TableError(f"holidays.toml: {weekday!r} is no day of the week; there are {', '.join(_WEEKDAYS)}")
+    found: date = day + relativedelta(weekday=_WEEKDAYS[weekday](nth))
+    return found
