@@ -34,6 +34,8 @@ from domain.reasons import Reason, ReasonCode
 
 _RAPID: Final = timedelta(minutes=5)
 _A_WEEK: Final = timedelta(days=7)
+_A_DAY_AT_MOST: Final = timedelta(hours=25)
+"""Dates are costly to work out: only of calls that can be of one day, the longest of which has an hour more."""
 _MOST_LEAPS: Final = 1500
 """After so many leaps, two or three a day where only hours come and go, the places have no common hour."""
 _DEBT: Final = frozenset({Purpose.DEBT_THIRD_PARTY, Purpose.DEBT_FIRST_PARTY})
@@ -205,6 +207,6 @@ def _concentrated(moment: Moment) -> bool:
     zone, instants = moment.zones[0], [event.at for event in recent]
     instants.append(moment.instant)
     return any(
-        walltime.wall(first, zone).date() == walltime.wall(fourth, zone).date()
+        fourth - first <= _A_DAY_AT_MOST and walltime.wall(first, zone).date() == walltime.wall(fourth, zone).date()
         for first, fourth in zip(instants, instants[3:], strict=False)
     )
