@@ -118,9 +118,6 @@ def _prefixes(table: dict[str, Any], same: Mapping[str, str]) -> dict[str, Numbe
         if not prefix.startswith("1") and not any(prefix.startswith(fixed) for fixed in corrected)
     }
     zones.update(corrected)
-    for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-        if code != 1:
-            zones.setdefault(str(code), [])
     area_states: dict[str, list[str]] = defaultdict(list)
     for country in ("AU", "BR"):
         calling = str(phonenumbers.country_code_for_region(country))
@@ -187,8 +184,8 @@ class Holidays:
         days = {day for text in entry.get("days", []) if (day := _day_or_none(text, year)) is not None}
         for source in entry.get("library", []):
             country, _, subdivision = source.partition("-")
-            listed = holidays.country_holidays(country, subdiv=subdivision or None, years=(year - 1, year, year + 1))
-            days.update(day for day in listed if day.year == year)
+            listed = holidays.country_holidays(country, subdiv=subdivision or None, years=year)
+            days.update(listed)
         return frozenset(days)
 
 

@@ -95,3 +95,26 @@ def test_what_was_kept_is_what_would_be_made(kept: Path, anew: postal.Postal, mo
     assert postal.load_postal(TABLE, clean, kept) == anew
     assert (kept / "postal-tables.json").stat().st_mode & 0o077 == 0
     assert [file.name for file in kept.iterdir()] == ["postal-tables.json"]
+
+
+def test_a_folder_that_is_not_there_yet_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "cache"
+    postal._keep(folder / "postal-tables.json", b"tables")
+    postal._keep(folder / "postal-tables.json", b"newer tables")
+    assert (folder / "postal-tables.json").read_bytes() == b"newer tables"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_write_that_fails_leaves_what_was_there_and_nothing_beside_it(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (kept / "postal-tables.json").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        postal._keep(kept / "postal-tables.json", b"newer tables")
+    assert [file.name for file in kept.iterdir()] == ["postal-tables.json"]
+    assert (kept / "postal-tables.json").read_bytes() == before

@@ -83,6 +83,12 @@ def test_every_list_that_ships_can_be_worked_out(policy: compliance.Policy) -> N
         assert policy.holidays.is_holiday(name, date(2026, 12, 25)), name
 
 
+def test_a_list_with_a_rule_that_is_none_is_refused_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "read_table", lambda _name: {"X": {"days": ["12-25", "the first of May"]}})
+    with pytest.raises(ValueError, match="the first of May"):
+        loader.load_holidays.__wrapped__()
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -157,3 +163,18 @@ def test_every_country_that_can_be_dialled_has_a_prefix(policy: compliance.Polic
         found = policy.places.prefixes.get(str(code))
         assert code == 1 or (found is None) is (region == "001"), code
         assert found is None or found.country == region
+
+
+@pytest.mark.parametrize(
+    ("e164", "zone"),
+    [
+        ("+34928123456", "Atlantic/Canary"),
+        ("+34915551234", "Europe/Madrid"),
+        ("+526641234567", "America/Tijuana"),
+        ("+525512345678", "America/Mexico_City"),
+    ],
+)
+def test_a_number_of_a_country_with_several_clocks_names_the_one_of_its_range(
+    policy: compliance.Policy, e164: str, zone: str
+) -> None:
+    assert policy.places.of_number(e164).zones == (zone,)
