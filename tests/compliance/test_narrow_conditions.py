@@ -59,3 +59,12 @@ def test_other_tables_of_places_and_days_are_another_policy(
     shipped = resources.files
     monkeypatch.setattr(resources, "files", lambda name: tmp_path if name == "compliance.tables" else shipped(name))
     assert compliance.load_policy().digest != policy.digest
+
+
+def test_a_call_counts_by_one_state_while_another_state_does_not_count_yet(ask: Ask) -> None:
+    places = {"number": {"e164": "+13055550147"}, "addresses": [{"zip": "21201", "state": "MD"}]}
+    before = ask(now="2023-06-01T15:00:00Z", purpose="telemarketing", **places)
+    assert before["counted"] is True
+    alone = places | {"number": {"e164": "+14105550147"}}
+    assert ask(now="2023-06-01T15:00:00Z", purpose="telemarketing", **alone)["counted"] is False
+
