@@ -67,4 +67,3 @@ def test_a_call_counts_by_one_state_while_another_state_does_not_count_yet(ask: 
     assert before["counted"] is True
     alone = places | {"number": {"e164": "+14105550147"}}
     assert ask(now="2023-06-01T15:00:00Z", purpose="telemarketing", **alone)["counted"] is False
-
