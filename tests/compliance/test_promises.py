@@ -156,15 +156,20 @@ def test_of_the_time_of_yesterday_and_the_guarded_one_of_today_the_later_end_is_
     assert blocks(facts, policy)["US-FDC-03"].until == at("2026-11-22T02:59")
 
 
-def test_a_time_stated_without_hours_is_the_whole_day_and_no_more(policy: compliance.Policy) -> None:
-    friday = (Preference(PreferenceKind.INCONVENIENT_TIME, frozenset({4})),)
-    for now, held in (
+@pytest.mark.parametrize(
+    ("now", "held"),
+    [
         ("2026-11-20T04:59:59", False),
         ("2026-11-20T05:00:00", True),
         ("2026-11-21T04:59:59", True),
         ("2026-11-21T05:00:00", False),
-    ):
-        assert ("US-FDC-03" in blocks(call(at(now), preferences=friday), policy)) is held
+    ],
+)
+def test_a_time_stated_without_hours_is_the_whole_day_and_no_more(
+    policy: compliance.Policy, now: str, held: bool
+) -> None:
+    friday = (Preference(PreferenceKind.INCONVENIENT_TIME, frozenset({4})),)
+    assert ("US-FDC-03" in blocks(call(at(now), preferences=friday), policy)) is held
 
 
 def test_a_stated_time_that_ends_when_it_begins_is_the_whole_day(policy: compliance.Policy) -> None:
