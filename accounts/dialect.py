@@ -7,7 +7,7 @@ same code locks the rows it decides about. Both commit with full durability.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from sqlalchemy.pool import NullPool
 from accounts.errors import StoreError, StoreFullError, StoreLockedError, StoreUnreachableError, WrongSchemaError
 
 BUSY_TIMEOUT_S: Final = 5.0
+_LOCK_PERSONS: Final = text("SELECT id FROM persons WHERE id = ANY(:keys) ORDER BY id FOR NO KEY UPDATE")
+_LOCK_NUMBERS: Final = text("SELECT e164 FROM numbers WHERE e164 = ANY(:keys) ORDER BY e164 FOR NO KEY UPDATE")
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -80,19 +82,20 @@ def is_sqlite(tx: Connection) -> bool:
     return tx.dialect.name == "sqlite"
 
 
-def lock_person_then_number(tx: Connection, person: int, number: str) -> None:
-    """Keep every other reservation for this person or this number out until the transaction ends.
+def lock_persons_then_numbers(tx: Connection, persons: Collection[int], numbers: Collection[str]) -> None:
+    """Keep every other reservation for these persons or these numbers out until the transaction ends.
 
-    The order is fixed, person before number, so that two reservations never wait for each other. On SQLite the whole
-    transaction already is alone.
+    The order is fixed, persons before numbers and each by its key, so that no two reservations ever wait for each
+    other. Once in a transaction: locking more afterwards would break the order. On SQLite the whole transaction
+    already is alone.
 
     NO KEY UPDATE: it excludes others like itself, but not the key-share locks that PostgreSQL takes on a person when
     another transaction writes a row that refers to them (a claim does, and would otherwise deadlock with this).
     """
-    if is_sqlite(tx):
+    if is_sqlite(tx) or not persons:
         return
-    tx.execute(text("SELECT id FROM persons WHERE id = :person FOR NO KEY UPDATE"), {"person": person})
-    tx.execute(text("SELECT e164 FROM numbers WHERE e164 = :number FOR NO KEY UPDATE"), {"number": number})
+    tx.execute(_LOCK_PERSONS, {"keys": list(persons)})
+    tx.execute(_LOCK_NUMBERS, {"keys": list(numbers)})
 
 
 def insert_or_ignore(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

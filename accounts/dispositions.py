@@ -13,9 +13,10 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from accounts import ledger
+from accounts import endings
 from accounts.entries import EntryEvent
 from accounts.errors import NotFoundError
+from accounts.fact_rows import AnyRow
 from accounts.moves import CALLBACK, CALLBACK_PRIORITY, move
 from accounts.suppression import suppress
 from accounts.tables import attempts, callbacks, dispositions, phones, promises
@@ -74,7 +75,7 @@ def record_disposition(tx: Connection, attempt: AttemptId, agent: AgentId | None
     if said.suppression is not None:
         _forbid(tx, said.suppression, said.reach, row, f"agent:{agent}", now)
     if said.outcome is not None:
-        ledger.correct_outcome(tx, attempt, said.outcome, now)
+        endings.correct_outcome(tx, attempt, said.outcome, now)
     if said.promise is not None and said.promise_on is not None:
         tx.execute(
             insert(promises),
@@ -91,7 +92,7 @@ def record_disposition(tx: Connection, attempt: AttemptId, agent: AgentId | None
         _call_back(tx, row.entry_id, attempt, agent, said.callback_at, now)
 
 
-def _forbid(tx: Connection, code: ReasonCode, reach: Reach, row: ledger.AnyRow, source: str, now: datetime) -> None:
+def _forbid(tx: Connection, code: ReasonCode, reach: Reach, row: AnyRow, source: str, now: datetime) -> None:
     kind = _KINDS.get(code.name)
     number = PhoneNumber(row.number)
     if kind is None:  # not a suppression the law knows: this phone is simply of no use for this person

@@ -16,7 +16,8 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from accounts import facts as fact_reader
-from accounts.dialect import lock_person_then_number
+from accounts.dialect import lock_persons_then_numbers
+from accounts.fact_rows import AnyRow, Context
 from accounts.journal import Event, record_events
 from accounts.model import CampaignStatus, Ruling
 from accounts.tables import attempt_outcomes, attempts
@@ -54,7 +55,7 @@ def allow_further(tx: Connection, invite: FurtherInvite, now: datetime, decide: 
     row = tx.execute(select(attempts).where(attempts.c.id == invite.attempt)).one_or_none()
     if row is None:
         return False
-    lock_person_then_number(tx, row.person_id, row.number)
+    lock_persons_then_numbers(tx, {row.person_id}, {row.number})
     ended = select(attempt_outcomes.c.seq).where(attempt_outcomes.c.attempt_id == invite.attempt)
     if tx.execute(ended).first() is not None:
         return False
@@ -72,14 +73,14 @@ def allow_further(tx: Connection, invite: FurtherInvite, now: datetime, decide: 
 
 def _rule_again(
     tx: Connection,
-    about: fact_reader.Context,
-    row: fact_reader.AnyRow,
+    about: Context,
+    row: AnyRow,
     now: datetime,
     decide: Callable[[CallFacts], Ruling],
 ) -> Ruling:
     mode, guaranteed = Mode(row.mode), row.agent_id is not None
-    gathered = fact_reader.gather(tx, about, now, mode, agent_guaranteed=guaranteed, without=AttemptId(row.id))
-    return decide(gathered.facts)
+    question = fact_reader.Question(about, now, mode, guaranteed, without=AttemptId(row.id))
+    return decide(fact_reader.gather(tx, question).facts)
 
 
 def _happened(invite: FurtherInvite, campaign: CampaignId, now: datetime, ruling: Ruling | None) -> list[Event]:

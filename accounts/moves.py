@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, or_, update
 
 from accounts.entries import EntryEvent, EntryState, sources, target
 from accounts.tables import list_entries
@@ -19,21 +22,41 @@ CALLBACK_PRIORITY: Final = 2_000_000_000
 _entries: Final = list_entries.c
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An event that happens to one entry, and what changes with it, by column."""
+
+    entry: int
+    event: EntryEvent
+    values: Mapping[str, object]
+
+
 def move(tx: Connection, entry: int, event: EntryEvent, **values: object) -> bool:
     """Carry out one event; False when the entry was in no state that knows it, and nothing changed."""
-    statement = _move_one(event, tuple(values))
-    return (
-        tx.execute(statement, {"entry": entry, **{f"new_{name}": value for name, value in values.items()}}).rowcount
-        == 1
-    )
+    return tx.execute(_move_one(event, tuple(values)), _keys(Move(entry, event, values))).rowcount == 1
+
+
+def move_all(tx: Connection, moves: Sequence[Move]) -> None:
+    """Carry out an event on each of several entries; on those that are in no state that knows it, nothing."""
+    for (event, names), alike in groupby(sorted(moves, key=_kind), key=_kind):
+        tx.execute(_move_one(EntryEvent(event), names), [_keys(one) for one in alike])
+
+
+def _kind(one: Move) -> tuple[str, tuple[str, ...]]:
+    return one.event.value, tuple(one.values)
+
+
+def _keys(one: Move) -> dict[str, object]:
+    return {"entry": one.entry, **{f"new_{name}": value for name, value in one.values.items()}}
 
 
 @cache
 def _move_one(event: EntryEvent, names: tuple[str, ...]) -> Update:
     """Built once for each event and set of columns: reservations are made of these."""
+    known = or_(*(_entries.state == state for state in sources(event)))  # an IN would not go with many rows at once
     return (
         update(list_entries)
-        .where(_entries.id == bindparam("entry"), _entries.state.in_(sources(event)))
+        .where(_entries.id == bindparam("entry"), known)
         .values(state=target(event).value, **{name: bindparam(f"new_{name}") for name in names})
     )
 

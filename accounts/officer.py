@@ -128,7 +128,7 @@ def _facts(tx: Connection, entry: int, at: datetime) -> CallFacts | None:
         return None
     mode = about.settings.mode
     guaranteed = mode in {Mode.PREVIEW, Mode.MANUAL, Mode.PROGRESSIVE} or about.row.reserved_agent_only
-    return fact_reader.gather(tx, about, at, mode, agent_guaranteed=guaranteed).facts
+    return fact_reader.gather(tx, fact_reader.Question(about, at, mode, guaranteed)).facts
 
 
 def open_entries(tx: Connection, campaign: CampaignId) -> int:

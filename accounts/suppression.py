@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from accounts.dialect import lock_person_then_number
+from accounts.dialect import lock_persons_then_numbers
 from accounts.errors import ConflictError
 from accounts.moves import revive_person
 from accounts.tables import debts, phones, suppressions
@@ -61,7 +61,7 @@ def suppress(
     if number is None and person is None and debt is None:
         raise ConflictError("a suppression needs a number, a person or a debt")
     if person is not None and number is not None:
-        lock_person_then_number(tx, person, number.e164)
+        lock_persons_then_numbers(tx, {person}, {number.e164})
     e164 = None if number is None else number.e164
     same = select(suppressions.c.id).where(
         suppressions.c.kind == kind.value,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from compliance.decision import Decision
@@ -74,10 +74,16 @@ def _plain(value: object) -> Any:
         return sorted(_plain(item) for item in value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if is_dataclass(value):
-        plain = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: _plain(item) for field, item in plain if item != field.default}
+    if (defaults := _defaults(typing.cast("type", type(value)))) is not None:
+        plain = ((name, default, getattr(value, name)) for name, default in defaults)
+        return {name: _plain(item) for name, default, item in plain if item != default}
     return str(value)
+
+
+@cache
+def _defaults(kind: type) -> tuple[tuple[str, object], ...] | None:
+    """Names and defaults of a dataclass; None for anything else. Looked up once: every call writes such a row."""
+    return tuple((field.name, field.default) for field in fields(kind)) if is_dataclass(kind) else None
 
 
 _T = typing.TypeVar("_T")

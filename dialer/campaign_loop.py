@@ -6,43 +6,32 @@ follows. Everything that keeps it from dialing ends in `status`, in words.
 
 from __future__ import annotations
 
-import asyncio
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import cycle
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from accounts import claim as claiming
 from accounts import ledger
-from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
-from accounts.facts import Facts
-from accounts.model import Campaign, Claim, Order, Refusal, RefusalCause, Reservation, ReserveRequest, Ruling
+from accounts.model import Campaign, Claim, Order
 from accounts.previews import Look
-from agent_gateway.agent import Agent
-from agent_gateway.floor import Floor
 from dialer import floor_view
 from dialer.choice import Choice
-from dialer.holds import Holds
-from dialer.originate import terms_for
+from dialer.loop_tools import LoopTools
 from dialer.pacer import CampaignPacer, PacingFigures, Reason, explain
-from dialer.previews import Placed, Previews, Tried, claimed_for, why_not
-from dialer.shift_plan import ShiftPlan
-from dialer.stop_switch import StopSwitch
+from dialer.placement import Placement
+from dialer.previews import Placed, Tried, claimed_for
 from dialer.tally import AbandonmentTally
-from dialer.trunks import Trunk, take_first
-from domain.clock import Clock
-from domain.ids import AgentId, AttemptId, CampaignId, new_attempt_id
+from dialer.trunks import Trunk
+from domain.ids import CampaignId
 from domain.mode import Mode
-from domain.phone import PhoneNumber
 from pacing import controller
 from pacing.decision import PacingDecision
 from pacing.pool import fair_theta
-from pacing.snapshot import Capacity, FloorSnapshot, Health, LineView
+from pacing.snapshot import Capacity, FloorSnapshot
 
 _log = structlog.get_logger(__name__)
 
@@ -58,35 +47,6 @@ CHOICE: Final = 2
 """Accounts claimed for each one wanted, where the worthiest are to be chosen."""
 EMPTY_PAUSE_S: Final = 1.0
 """How long to leave the store alone after it had no account due."""
-
-
-class Calls(Protocol):
-    """What the loop asks of the engine that owns the live calls."""
-
-    def lines(self, campaign: CampaignId) -> Sequence[LineView]:
-        """Calls that need an agent and have none; those of other campaigns marked."""
-        ...
-
-    def health(self) -> Health: ...
-    def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
-        """Theta and lines without an agent of each other campaign that predicts for the same agents."""
-        ...
-
-    def release(self, attempt: AttemptId) -> None: ...
-    def may_dial(self) -> bool: ...
-    def start(
-        self,
-        campaign: Campaign,
-        held: Claim,
-        reservation: Reservation,
-        caller_id: PhoneNumber,
-        agent: Agent | None,
-        trunk: Trunk,
-    ) -> None: ...
-    def blocked(self, held: Claim, refusal: Refusal) -> None: ...
-    def not_sent(self, attempt: AttemptId, trunk: Trunk) -> None:
-        """A reserved attempt that was never sent: recorded so, and its channel given back."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +76,6 @@ class LoopStatus:
         return explain(self.words, self.figures)
 
 
-@dataclass(frozen=True, slots=True)
-class LoopTools:
-    """What every campaign's loop works with."""
-
-    store: AsyncStore
-    floor: Floor
-    calls: Calls
-    trunks: dict[str, Trunk]
-    clock: Clock
-    stop_switch: StopSwitch
-    decide: Callable[[Facts], Ruling]
-    engine: str
-    holds: Holds
-    shifts: ShiftPlan
-    previews: Previews
-
-
 class CampaignLoop:
     """Dials for one running campaign."""
 
@@ -142,14 +85,11 @@ class CampaignLoop:
         self.campaign = campaign
         self.tally = tally
         self.pacer = pacer
-        self.fence = fence
         self.words = "starting"
         self.stale = 0
         """Decisions given up half-way because they had become too old."""
-        self.dialed_at = -math.inf
-        """When it last dialed; who has waited longest decides first."""
+        self.placement = Placement(campaign, tally, pacer, tools, fence, self._say)
         self._tools = tools
-        self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
         self._empty_until = 0.0
         self._choice = Choice()
 
@@ -181,7 +121,7 @@ class CampaignLoop:
         """Take over changed settings."""
         if campaign != self.campaign:
             self.campaign = campaign
-            self._caller_ids = cycle([PhoneNumber(number) for number in campaign.settings.caller_ids])
+            self.placement.update(campaign)
             self.pacer.update(campaign)
             self.tally.retarget(campaign.settings.target_abandonment)
 
@@ -190,7 +130,7 @@ class CampaignLoop:
         if obstacle := self.obstacle():
             self._say(obstacle)
             return
-        trunks = self._trunks()
+        trunks = self.placement.trunks()
         decision = self._decide(trunks)
         for attempt in decision.release:
             self._tools.calls.release(attempt)
@@ -209,9 +149,6 @@ class CampaignLoop:
         if tools.stop_switch.is_pulled():
             return "stopped by `dialer stop --now`; `dialer stop --reset` allows dialing again"
         return tools.holds.campaign(settings)
-
-    def _trunks(self) -> list[Trunk]:
-        return [self._tools.trunks[name] for name in self.campaign.settings.trunks]
 
     def _decide(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> PacingDecision:
         """Decide on the floor as it is; about the accounts in `held`, when there are any."""
@@ -242,7 +179,7 @@ class CampaignLoop:
             if decision.mode is Mode.PREDICTIVE:  # once more, about these very accounts and the floor as it is by now
                 decision = self._decide(trunks, held)
                 wanted = missing = min(decision.lines_to_add, CLAIM_AT_ONCE)
-            dialed, kept = await carry_out(held, wanted, decision, trunks)
+            dialed, kept = await carry_out(held, wanted, decision)
             missing -= dialed
             if choosing:
                 left = [one for one in kept if decision.reserve or not one.reserved_agent_only]
@@ -264,7 +201,7 @@ class CampaignLoop:
         return self._choice.arrange(held, lambda some: self.pacer.ranked(some, now)) if held else held
 
     async def _dial_all(
-        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, trunks: Sequence[Trunk]
+        self, held: Sequence[Claim], wanted: int, decision: PacingDecision
     ) -> tuple[int, Sequence[Claim]]:
         """Dial up to `wanted` claims in order; returns how many were, and the claims to give back.
 
@@ -278,7 +215,7 @@ class CampaignLoop:
                 break
             some = held[done : done + min(RESERVED_AT_ONCE, wanted - dialed)]
             done += len(some)
-            placed = await self._dial_some(some, decision, trunks)
+            placed = await self.placement.dial(some, reserve_agents=decision.reserve)
             dialed += placed.count(Placed.DIALED)
             left = [one for one, what in zip(some, placed, strict=True) if what is Placed.KEPT]
             kept += left
@@ -287,7 +224,7 @@ class CampaignLoop:
         return dialed, [*kept, *held[done:]]
 
     async def _show_all(
-        self, held: Sequence[Claim], wanted: int, decision: PacingDecision, _trunks: Sequence[Trunk]
+        self, held: Sequence[Claim], wanted: int, decision: PacingDecision
     ) -> tuple[int, Sequence[Claim]]:
         """Show up to `wanted` claims to agents, one each: such as the gate would let be called now.
 
@@ -303,117 +240,16 @@ class CampaignLoop:
         for one, refusal in screened.refused:
             tools.calls.blocked(one, refusal)
         shown = 0
-        while shown < min(wanted, len(screened.passed)) and self._show(screened.passed[shown]):
+        while shown < min(wanted, len(screened.passed)) and self.placement.show(screened.passed[shown]):
             shown += 1
         return shown, screened.passed[shown:]
 
-    def _show(self, held: Claim) -> bool:
-        tools = self._tools
-        if not tools.calls.may_dial() or tools.stop_switch.is_pulled():
-            return False
-        attempt = new_attempt_id(tools.clock.now())
-        agent = tools.floor.offer(attempt, terms_for(self.campaign.settings), leaving=self._leaving())
-        if agent is None:
-            return False
-        self.dialed_at = tools.clock.monotonic()
-        tools.previews.shown(Look(held, attempt, agent.id))
-        return True
-
     async def place_shown(self, look: Look) -> Tried:
         """Place the call that an agent asked for who was shown its account."""
-        agent = self._tools.floor.agent(look.agent)
         if obstacle := self.obstacle():
             self._tools.floor.release(look.attempt)
             return Tried(Placed.KEPT, obstacle)
-        return await self._place(look.held, look.attempt, agent, self._trunks())
-
-    async def _dial_some(
-        self, some: Sequence[Claim], decision: PacingDecision, trunks: Sequence[Trunk]
-    ) -> Sequence[Placed]:
-        """Dial several claims at once: the store makes their reservations durable together.
-
-        All of them come to their end before the first failure is raised: none is left half-way.
-        """
-        placed = await asyncio.gather(
-            *(self._dial(one, trunks, reserve_agent=decision.reserve or one.reserved_agent_only) for one in some),
-            return_exceptions=True,
-        )
-        for what in placed:
-            if isinstance(what, BaseException):
-                raise what
-        return [what for what in placed if isinstance(what, Placed)]
-
-    async def _dial(self, held: Claim, trunks: Sequence[Trunk], *, reserve_agent: bool) -> Placed:
-        """Dial one claim, with an agent of its own if it must have one."""
-        tools = self._tools
-        if not tools.calls.may_dial():
-            return Placed.KEPT
-        attempt = new_attempt_id(tools.clock.now())
-        agent = None
-        if reserve_agent:
-            agent = tools.floor.reserve(attempt, terms_for(self.campaign.settings), leaving=self._leaving())
-            if agent is None:
-                return Placed.KEPT
-        return (await self._place(held, attempt, agent, trunks)).placed
-
-    async def _place(self, held: Claim, attempt: AttemptId, agent: Agent | None, trunks: Sequence[Trunk]) -> Tried:
-        """Reserve the attempt, durably, and only then start the call; the agent is let go unless it is started."""
-        tools, campaign = self._tools, self.campaign  # which may be exchanged while we wait for the store
-        settings = campaign.settings
-        trunk = take_first(trunks, tools.clock.monotonic()) if tools.calls.may_dial() else None
-        if trunk is None:
-            tools.floor.release(attempt)
-            return Tried(Placed.KEPT, "no trunk can take a call at this moment")
-        caller_id = next(self._caller_ids)
-        request = ReserveRequest(
-            attempt=attempt,
-            claim=held,
-            mode=settings.mode,
-            trunk=trunk.limits.name,
-            caller_id=caller_id,
-            now=tools.clock.now(),
-            agent=None if agent is None else agent.id,
-            fence=self.fence,
-            braked=controller.first_braking(self.tally.windows(tools.clock.now())) is not None,
-        )
-        try:
-            answer = await tools.store.write(ledger.reserve, request, tools.decide)
-        except BaseException:
-            tools.floor.release(attempt)
-            trunk.give_back()
-            raise
-        if isinstance(answer, Refusal):
-            tools.floor.release(attempt)
-            trunk.give_back()
-            tools.calls.blocked(held, answer)
-            return Tried(self._refused(answer), why_not(answer))
-        stopped = tools.stop_switch.is_pulled() or not tools.calls.may_dial()  # since the reservation was begun
-        if stopped or (agent is not None and tools.floor.agent_of(attempt) is None):
-            tools.floor.release(attempt)
-            tools.calls.not_sent(attempt, trunk)
-            return Tried(Placed.MOVED, "dialing was stopped meanwhile")
-        self.dialed_at = tools.clock.monotonic()
-        self.pacer.dialed(
-            attempt,
-            self.dialed_at,
-            held,
-            tools.clock.now(),
-            route=trunk.limits.name,
-            agent=None if agent is None else agent.id,
-        )
-        tools.calls.start(campaign, held, answer, caller_id, agent, trunk)
-        return Tried(Placed.DIALED)
-
-    def _leaving(self) -> frozenset[AgentId]:
-        """Agents who are about to leave: nothing is dialed for them any more, and nothing shown to them."""
-        tools, guard_s = self._tools, self.pacer.learned.settings.leave_guard_s
-        return tools.shifts.leaving(tools.clock.now(), tools.clock.monotonic(), guard_s)
-
-    def _refused(self, refusal: Refusal) -> Placed:
-        if refusal.cause in {RefusalCause.BLOCKED, RefusalCause.IN_CALL, RefusalCause.STALE_CLAIM}:
-            return Placed.MOVED
-        self._say(why_not(refusal))
-        return Placed.KEPT
+        return await self.placement.dial_shown(look)
 
     def _snapshot(self, trunks: Sequence[Trunk], held: Sequence[Claim] = ()) -> FloorSnapshot:
         tools, now = self._tools, self._tools.clock.monotonic()

@@ -30,13 +30,14 @@ from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, Pre
 from dialer import floor_view
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
-from dialer.campaign_loop import CampaignLoop, LoopStatus, LoopTools
+from dialer.campaign_loop import CampaignLoop, LoopStatus
 from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
 from dialer.floor_view import LiveCall, pacing_settings
 from dialer.holds import Holds, NoHolds
 from dialer.link_health import LinkHealth
 from dialer.listeners import FinishedAttempt, Journal, People, Recordings
+from dialer.loop_tools import LoopTools
 from dialer.originate import limits_for, order_for, terms_for
 from dialer.outcome import ending_of, outcome_of
 from dialer.outcome_writer import OutcomeWriter
@@ -268,7 +269,7 @@ class Engine:
         Each decides on a floor where the lines of those before it are out, as `pacing.pool` has it; were the order
         always the same, the first would get all agents they share.
         """
-        return sorted(self._loops.values(), key=lambda loop: loop.dialed_at)
+        return sorted(self._loops.values(), key=lambda loop: loop.placement.dialed_at)
 
     async def _follow_campaigns(self) -> None:
         while True:
@@ -290,7 +291,7 @@ class Engine:
             if fence is None:  # another engine has it
                 self._loops.pop(campaign.id, None)
             elif campaign.id in self._loops and _counts_alike(self._loops[campaign.id].campaign, campaign):
-                self._loops[campaign.id].fence = fence
+                self._loops[campaign.id].placement.fence = fence
                 self._loops[campaign.id].update(campaign)
             elif (loop := await self._new_loop(campaign, fence)) is not None:
                 self._loops[campaign.id] = loop

@@ -40,6 +40,8 @@ class Placed(StrEnum):
     """Blocked, busy with another call, or taken by someone else: the store has already moved it."""
     KEPT = "kept"
     """Still claimed by us and not dialed; to be given back."""
+    FAULTY = "faulty"
+    """Deciding about it failed. It is not given back, or it would be next again: its claim lapses by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import structlog
 
 from accounts import campaigns as campaign_rows
-from accounts import ledger, suppression, tallies
+from accounts import endings, suppression, tallies
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
 from accounts.model import Campaign, Ending
@@ -138,14 +138,14 @@ class Reconciliation:
 
     async def _sweep(self, there: Mapping[str, LiveChannel], legs: Mapping[str, AgentId]) -> None:
         """Deal with what an earlier run of this engine left: adopt what lives, count the rest as made."""
-        opened = await self._store.read(ledger.still_open, self._name)
+        opened = await self._store.read(endings.still_open, self._name)
         ours = frozenset(self._calls.actors())
         alive = frozenset(attempt for attempt in opened if attempt in there and attempt not in ours)
         told = await self._read_lines([attempt for attempt in opened if attempt not in alive | ours])
-        endings = {attempt: said.ending for attempt, said in told.items()}
-        lost = await self._store.write(ledger.sweep, self._name, self._clock.now(), alive | ours, endings)
-        if endings:
-            _log.info("attempts that ended while no engine ran", known=len(endings.keys() - set(lost)))
+        known = {attempt: said.ending for attempt, said in told.items()}
+        lost = await self._store.write(endings.sweep, self._name, self._clock.now(), alive | ours, known)
+        if known:
+            _log.info("attempts that ended while no engine ran", known=len(known.keys() - set(lost)))
         if lost:
             _log.warning("attempts of an earlier run have no known end and count as made", attempts=len(lost))
         for attempt in sorted(alive):

@@ -47,3 +47,24 @@ def test_no_step_of_a_shift_keeps_the_loop(tmp_path, steps, mode):
     world.run(setup, scenario)
     assert len(steps) > 1000
     assert max(steps) <= LATE_S
+
+
+def test_an_account_that_nobody_can_decide_about_keeps_no_other_from_being_called(tmp_path):
+    faulty = world.number_of(2)
+
+    def decide(facts):
+        if facts.number.e164 == faulty.e164:
+            raise ZeroDivisionError
+        return world.Allow()
+
+    async def scenario(w: World):
+        await w.until(lambda: w.engine.counters.ended == 4)
+        (status,) = w.engine.status().values()
+        return {order.to for order in w.switch.originated}, status.words
+
+    setup = Setup(
+        tmp_path, settings(mode=Mode.POWER, ratio=5.0), accounts=5, decide=decide, script_for=lambda _: NOBODY
+    )
+    called, words = world.run(setup, scenario)
+    assert called == {world.number_of(index) for index in range(5)} - {faulty}
+    assert words

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from accounts import campaigns, previews
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreUnreachableError
-from accounts.ledger import reserve
+from accounts.ledger import reserve_all
 from accounts.tables import attempts, decisions, list_entries
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.floor import NotDialed, PreviewEnd
@@ -197,7 +197,7 @@ def test_an_agent_lost_while_the_call_is_being_reserved_is_not_called_for(tmp_pa
     class SlowToReserve(AsyncStore):
         async def write(self, operation, *args, **kwargs):
             answer = await super().write(operation, *args, **kwargs)
-            if operation is reserve:
+            if operation is reserve_all:
                 await held.wait()
             return answer
 
@@ -217,7 +217,7 @@ def test_an_agent_lost_while_the_call_is_being_reserved_is_not_called_for(tmp_pa
 def test_a_store_that_fails_at_the_word_dial_frees_the_agent_and_calls_nobody(tmp_path):
     class FailsToReserve(AsyncStore):
         async def write(self, operation, *args, **kwargs):
-            if operation is reserve:
+            if operation is reserve_all:
                 raise StoreUnreachableError("gone")
             return await super().write(operation, *args, **kwargs)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import campaigns, claim, ledger, records
+from accounts import campaigns, claim, endings, ledger, records
 from accounts.model import CampaignSettings, Claim, Ending, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
 from compliance.facts import CallFacts
@@ -104,7 +104,7 @@ class Floor:
 
     def end(self, made: Reservation | Refusal, outcome: Outcome) -> bool:
         assert isinstance(made, Reservation)
-        return self.store.write(ledger.record_outcome, made.attempt, Ending(outcome), self.now)
+        return self.store.write(endings.record_outcome, made.attempt, Ending(outcome), self.now)
 
     @classmethod
     def on(cls, store: Store) -> Floor:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-from accounts import claim, ledger
+from accounts import claim, endings, ledger
 from accounts.model import Ending, Reservation, ReserveRequest
 from accounts.store import open_store
 from domain.ids import CampaignId, new_attempt_id
@@ -41,7 +41,7 @@ def main() -> None:
             made = store.write(ledger.reserve, request, lambda facts: ruling(allowed=len(facts.history) < int(cap)))
             if isinstance(made, Reservation):
                 os.write(log, f"{made.attempt}\n".encode())  # where the engine would send the Originate
-                store.write(ledger.record_outcome, made.attempt, Ending(Outcome.NO_ANSWER), now)
+                store.write(endings.record_outcome, made.attempt, Ending(Outcome.NO_ANSWER), now)
 
 
 if __name__ == "__main__":

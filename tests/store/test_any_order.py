@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import func, select
 
-from accounts import claim, funnel, ledger
+from accounts import claim, endings, funnel
 from accounts.dispositions import Said, record_disposition
 from accounts.model import Claim, DebtStatus, Ending, Reservation
 from accounts.store import open_store
@@ -77,7 +77,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(Outcome))
     def end(self, outcome: Outcome) -> None:
         attempt = self.open_attempts.pop(0)
-        self.floor.store.write(ledger.record_outcome, attempt, Ending(outcome), self.floor.now)
+        self.floor.store.write(endings.record_outcome, attempt, Ending(outcome), self.floor.now)
         self.ended.append(attempt)
 
     @precondition(lambda self: self.ended)
@@ -93,7 +93,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(engine=st.sampled_from(["e1", "e2"]))
     def crash(self, engine: str) -> None:
-        lost = self.floor.store.write(ledger.sweep, engine, self.floor.now)
+        lost = self.floor.store.write(endings.sweep, engine, self.floor.now)
         self.open_attempts = [attempt for attempt in self.open_attempts if attempt not in lost]
         self.held = [held for held in self.held if held.engine != engine]
 
@@ -128,8 +128,8 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def no_account_is_dialed_twice_at_once(self) -> None:
         assert len(set(self.open_attempts)) == len(self.open_attempts)
-        assert set(self.floor.store.read(ledger.still_open, "e1")) | set(
-            self.floor.store.read(ledger.still_open, "e2")
+        assert set(self.floor.store.read(endings.still_open, "e1")) | set(
+            self.floor.store.read(endings.still_open, "e2")
         ) == set(self.open_attempts)
 
 

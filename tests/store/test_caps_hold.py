@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from accounts import ledger
+from accounts import endings, ledger
 from accounts.dispositions import Said, record_disposition
 from accounts.journal import Contact, Event, record_contact, record_events
 from accounts.model import Claim, Ending, Reservation
@@ -63,7 +63,7 @@ def test_engines_that_race_for_one_person_or_number_do_not_pass_the_cap(floor: F
             request = replace(floor.request(one), now=now)
             answer = store.write(ledger.reserve, request, at_most(CAP))
             for made in [answer] * isinstance(answer, Reservation):
-                store.write(ledger.record_outcome, made.attempt, Ending(Outcome.NO_ANSWER), now)
+                store.write(endings.record_outcome, made.attempt, Ending(Outcome.NO_ANSWER), now)
                 won += 1
         return won
 
@@ -79,7 +79,7 @@ CHILD = """
 import os, sys
 from datetime import datetime
 from types import SimpleNamespace
-from accounts import claim, ledger
+from accounts import claim, endings, ledger
 from accounts.model import ReserveRequest
 from domain.mode import Mode
 from accounts.store import open_store
@@ -104,7 +104,7 @@ def test_a_process_killed_between_reservation_and_outcome_has_counted(floor: Flo
     child = subprocess.run([sys.executable, "-c", CHILD, url, CALLER_ID.e164, NOON.isoformat()], check=False)
     assert child.returncode == -9
     assert number_of_attempts(floor.store) == 1
-    assert len(floor.store.write(ledger.sweep, "dies", floor.now)) == 1
+    assert len(floor.store.write(endings.sweep, "dies", floor.now)) == 1
     outcome = floor.store.read(lambda tx: tx.execute(select(attempt_outcomes.c.outcome)).scalar_one())
     assert outcome == Outcome.UNKNOWN
 

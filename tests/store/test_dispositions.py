@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from accounts import funnel, ledger
+from accounts import endings, funnel
 from accounts.dispositions import Reach, Said, record_disposition
 from accounts.entries import EntryState
 from accounts.errors import NotFoundError
@@ -33,7 +33,7 @@ def talked(floor: Floor, n: int = 1) -> AttemptId:
     made = floor.reserve(held)
     assert isinstance(made, Reservation)
     floor.later(minutes=3)
-    assert floor.store.write(ledger.record_outcome, made.attempt, Ending(Outcome.CONVERSATION, agent=ANN), floor.now)
+    assert floor.store.write(endings.record_outcome, made.attempt, Ending(Outcome.CONVERSATION, agent=ANN), floor.now)
     return made.attempt
 
 
@@ -102,7 +102,7 @@ def test_a_third_party_makes_the_outcome_truer_and_the_phone_useless(floor: Floo
     (held,) = floor.claims()
     made = floor.reserve(held)
     assert isinstance(made, Reservation)
-    floor.store.write(ledger.record_outcome, made.attempt, Ending(Outcome.CONVERSATION), floor.now)
+    floor.store.write(endings.record_outcome, made.attempt, Ending(Outcome.CONVERSATION), floor.now)
     say(floor, made.attempt, Said("third_party", Outcome.THIRD_PARTY, ReasonCode.THIRD_PARTY))
     floor.later(days=1)
     found = facts(floor)

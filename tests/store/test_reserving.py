@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 import compliance
-from accounts import campaigns, funnel, ledger
+from accounts import campaigns, endings, funnel, ledger
 from accounts.entries import EntryState
 from accounts.model import Ending, Refusal, RefusalCause, Reservation
 from accounts.records import AddressRecord, PhoneRecord
@@ -43,7 +43,7 @@ def test_an_attempt_without_an_end_counts_as_unknown(floor: Floor) -> None:
     (held,) = floor.claims()
     assert isinstance(floor.reserve(held), Reservation)
     floor.later(minutes=30)
-    assert len(floor.store.write(ledger.sweep, "e1", floor.now)) == 1
+    assert len(floor.store.write(endings.sweep, "e1", floor.now)) == 1
     floor.later(days=2)
     (held,) = floor.claims()
     seen: list[CallFacts] = []
@@ -57,8 +57,8 @@ def test_an_outcome_is_recorded_once(floor: Floor) -> None:
     (held,) = floor.claims()
     made = floor.reserve(held)
     assert isinstance(made, Reservation)
-    assert floor.store.write(ledger.record_outcome, made.attempt, Ending(Outcome.BUSY), floor.now)
-    assert not floor.store.write(ledger.record_outcome, made.attempt, Ending(Outcome.SIT), floor.now)
+    assert floor.store.write(endings.record_outcome, made.attempt, Ending(Outcome.BUSY), floor.now)
+    assert not floor.store.write(endings.record_outcome, made.attempt, Ending(Outcome.SIT), floor.now)
     assert floor.claims() == []
     floor.later(minutes=5)
     assert len(floor.claims()) == 1
