@@ -35,7 +35,7 @@ from reports.attempt_lines import AttemptLine
 from reports.summary import percentiles
 
 AGENTS: Final = 20
-WINDOWS: Final = (20, 40, 80, 160)
+WINDOWS: Final = (20, 40, 80, 160, 240)
 WARM_UP_S: Final = 5.0
 MEASURED_S: Final = 15.0
 ACCOUNTS: Final = 40_000
