@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Integer, bindparam, insert, select, update
 from accounts import facts as fact_reader
 from accounts.dialect import insert_or_ignore, lock_persons_then_numbers
 from accounts.entries import EntryEvent, EntryState, target
-from accounts.fact_rows import AnyRow, Context, contexts
+from accounts.fact_rows import Context, contexts
 from accounts.facts import Gathered, Question
 from accounts.model import (
     CampaignStatus,
@@ -33,7 +33,7 @@ from accounts.model import (
     Ruling,
     Screened,
 )
-from accounts.moves import move
+from accounts.moves import Move, move, move_all
 from accounts.phone_order import phone_after, usable_phones
 from accounts.tables import (
     attempts,
@@ -135,20 +135,12 @@ def _strangers(requests: Sequence[ReserveRequest]) -> tuple[Sequence[ReserveRequ
     return first, rest
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
-    request: ReserveRequest
-    about: Context
-    ruling: Ruling
-    facts: CallFacts
-
-
 def _reserve_strangers(
     tx: Connection, requests: Sequence[ReserveRequest], decide: Callable[[CallFacts], Ruling]
 ) -> Mapping[AttemptId, Reservation | Refusal]:
     known = contexts(tx, [request.claim.entry for request in requests])
     answers: dict[AttemptId, Reservation | Refusal] = {}
-    asked: list[tuple[ReserveRequest, Question]] = []
+    asked: dict[AttemptId, Question] = {}
     for request in requests:
         about = known.get(request.claim.entry)
         cause = _standing_in_the_way(about, request)
@@ -156,36 +148,57 @@ def _reserve_strangers(
             answers[request.attempt] = Refusal(cause or RefusalCause.STALE_CLAIM, None)
             continue
         guaranteed = request.agent is not None
-        question = Question(about, request.now, request.mode, guaranteed, braked=request.braked)
-        asked.append((request, question))
-    gathered = fact_reader.gather_all(tx, [question for _, question in asked])
-    allowed: list[_Allowed] = []
-    for (request, question), found in zip(asked, gathered, strict=True):
-        if _is_in_call(found, request.now):
-            answers[request.attempt] = _wait_for_the_other(tx, request.claim, request.now)
-            continue
-        ruling = decide(found.facts)
-        if ruling.allowed:
-            allowed.append(_Allowed(request, question.about, ruling, found.facts))
-        else:
-            answers[request.attempt] = _block(tx, question.about, found.facts, ruling, request.now, request.attempt)
-    shown = _with_caller_id(tx, allowed)
-    for one in allowed:
-        answers[one.request.attempt] = Refusal(RefusalCause.CALLER_ID_CAP, None)
-    for one in shown:
-        answers[one.request.attempt] = Reservation(one.request.attempt, one.request.now, tuple(one.ruling.flags))
-    _insert_attempts(tx, shown)
+        asked[request.attempt] = Question(about, request.now, request.mode, guaranteed, braked=request.braked)
+    allowed, refused = _decide(tx, asked, decide)
+    answers.update(refused)
+    shown = _with_caller_id(tx, [request for request in requests if request.attempt in allowed])
+    _insert_attempts(tx, [(request, allowed[request.attempt]) for request in shown])
+    for attempt in allowed:
+        answers[attempt] = Refusal(RefusalCause.CALLER_ID_CAP, None)
+    for request in shown:
+        flags = tuple(allowed[request.attempt].ruling.flags)
+        answers[request.attempt] = Reservation(request.attempt, request.now, flags)
     return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """What the gate has decided about a claim; of an allow the id becomes the attempt's."""
+
+    id: AttemptId
+    question: Question
+    facts: CallFacts
+    ruling: Ruling
+
+
+def _decide(
+    tx: Connection, asked: Mapping[AttemptId, Question], decide: Callable[[CallFacts], Ruling]
+) -> tuple[Mapping[AttemptId, _Ruled], Mapping[AttemptId, Refusal]]:
+    """Those that the gate allows, and the refusals of the others, whose accounts are moved."""
+    allowed: dict[AttemptId, _Ruled] = {}
+    blocked: list[_Ruled] = []
+    refused: dict[AttemptId, Refusal] = {}
+    gathered = fact_reader.gather_all(tx, list(asked.values()))
+    for (id_, question), found in zip(asked.items(), gathered, strict=True):
+        if _is_in_call(found, question.now):
+            refused[id_] = _wait_for_the_other(tx, question)
+            continue
+        one = _Ruled(id_, question, found.facts, decide(found.facts))
+        if one.ruling.allowed:
+            allowed[id_] = one
+        else:
+            blocked.append(one)
+    return allowed, {**refused, **_block(tx, blocked)}
 
 
 def _is_in_call(gathered: Gathered, now: datetime) -> bool:
     return gathered.open_since is not None and now - gathered.open_since < OPEN_AT_MOST
 
 
-def _wait_for_the_other(tx: Connection, held: Claim, now: datetime) -> Refusal:
+def _wait_for_the_other(tx: Connection, question: Question) -> Refusal:
     """Another attempt on this person or number has not ended yet."""
-    due = now + IN_CALL_RETRY
-    move(tx, held.entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
+    due, entry = question.now + IN_CALL_RETRY, question.about.row.entry
+    move(tx, entry, EntryEvent.BLOCK_UNTIL, due_at=due, reason=RefusalCause.IN_CALL.value, claimed_by=None)
     return Refusal(RefusalCause.IN_CALL, due)
 
 
@@ -205,23 +218,17 @@ def _standing_in_the_way(about: Context | None, request: ReserveRequest) -> Refu
     return None
 
 
-def _insert_attempts(tx: Connection, made: Sequence[_Allowed]) -> None:
+def _insert_attempts(tx: Connection, made: Sequence[tuple[ReserveRequest, _Ruled]]) -> None:
     if not made:
         return
-    tx.execute(
-        _INSERT_DECISION,
-        [
-            _decision_row(one.request.attempt, one.request.claim.entry, one.ruling, one.request.now, one.facts)
-            for one in made
-        ],
-    )
-    tx.execute(_INSERT_ATTEMPT, [_attempt_row(one) for one in made])
-    tx.execute(_INSERT_OPEN, [{"attempt_id": one.request.attempt, "engine": one.request.claim.engine} for one in made])
-    tx.execute(_TO_DIALING, {"entries": [one.request.claim.entry for one in made]})
+    tx.execute(_INSERT_DECISION, [_decision_row(ruled) for _, ruled in made])
+    tx.execute(_INSERT_ATTEMPT, [_attempt_row(request, ruled) for request, ruled in made])
+    tx.execute(_INSERT_OPEN, [{"attempt_id": request.attempt, "engine": request.claim.engine} for request, _ in made])
+    tx.execute(_TO_DIALING, {"entries": [request.claim.entry for request, _ in made]})
 
 
-def _attempt_row(one: _Allowed) -> dict[str, object]:
-    request, held = one.request, one.request.claim
+def _attempt_row(request: ReserveRequest, ruled: _Ruled) -> dict[str, object]:
+    held = request.claim
     return {
         "id": request.attempt,
         "campaign_id": held.campaign,
@@ -236,9 +243,9 @@ def _attempt_row(one: _Allowed) -> dict[str, object]:
         "engine": held.engine,
         "fence": request.fence,
         "agent_id": request.agent,
-        "subject": one.about.settings.subject,
+        "subject": ruled.question.about.settings.subject,
         "reserved_at": request.now,
-        "under_consent": one.ruling.under_consent,
+        "under_consent": ruled.ruling.under_consent,
     }
 
 
@@ -256,27 +263,25 @@ def screen(
     Worth its while where many are blocked (`reserve` would commit for each of them), and before an account is shown to
     an agent. It reserves nothing; every claim that passes is decided again when it is reserved.
     """
-    passed: list[Claim] = []
-    refused: list[tuple[Claim, Refusal]] = []
     known = contexts(tx, [held.entry for held in claims])
-    asked: list[tuple[Claim, Question]] = []
+    stale: list[Claim] = []
+    asked: dict[AttemptId, Question] = {}
+    of: dict[AttemptId, Claim] = {}
     for held in claims:
         about = known.get(held.entry)
         if about is None or not _is_held(about, held, now):
-            refused.append((held, Refusal(RefusalCause.STALE_CLAIM, None)))
+            stale.append(held)
         else:
-            asked.append((held, Question(about, now, mode, agent_guaranteed)))
-    gathered = fact_reader.gather_all(tx, [question for _, question in asked])
-    for (held, question), found in zip(asked, gathered, strict=True):
-        if _is_in_call(found, now):
-            refused.append((held, _wait_for_the_other(tx, held, now)))
-            continue
-        ruling = decide(found.facts)
-        if ruling.allowed:
-            passed.append(held)
-        else:
-            refused.append((held, _block(tx, question.about, found.facts, ruling, now, new_attempt_id(now))))
-    return Screened(tuple(passed), tuple(refused))
+            decision = new_attempt_id(now)
+            of[decision], asked[decision] = held, Question(about, now, mode, agent_guaranteed)
+    allowed, refused = _decide(tx, asked, decide)
+    return Screened(
+        passed=tuple(of[decision] for decision in allowed),
+        refused=(
+            *((held, Refusal(RefusalCause.STALE_CLAIM, None)) for held in stale),
+            *((of[decision], refusal) for decision, refusal in refused.items()),
+        ),
+    )
 
 
 def _is_held(about: Context, held: Claim, now: datetime) -> bool:
@@ -285,62 +290,51 @@ def _is_held(about: Context, held: Claim, now: datetime) -> bool:
     return same and row.due_at > now
 
 
-def _block(
-    tx: Connection, about: Context, facts: CallFacts, ruling: Ruling, now: datetime, decision: AttemptId
-) -> Refusal:
-    row = about.row
+def _block(tx: Connection, blocked: Sequence[_Ruled]) -> Mapping[AttemptId, Refusal]:
+    """Write down why, unless it is what was written last, and move the accounts to when or where they may be tried."""
+    news = [one for one in blocked if _fingerprint(one) != one.question.about.row.last_block]
+    if news:
+        tx.execute(_INSERT_DECISION, [_decision_row(one) for one in news])
+    numbers_ = {one.question.about.row.person_id for one in blocked if _is_about_the_number(one.ruling)}
+    usable = usable_phones(tx, numbers_) if numbers_ else {}
+    after = {one.id: _after_block(one, usable.get(one.question.about.row.person_id, ())) for one in blocked}
+    move_all(tx, [moved for moved, _ in after.values()])
+    return {decision: refusal for decision, (_, refusal) in after.items()}
+
+
+def _after_block(one: _Ruled, usable: Sequence[int]) -> tuple[Move, Refusal]:
+    row, now, ruling = one.question.about.row, one.question.now, one.ruling
     reasons = tuple(ruling.reasons)
-    print_ = _fingerprint(ruling, row.phone_id, now)
-    if print_ != row.last_block:
-        tx.execute(_INSERT_DECISION, _decision_row(decision, row.entry, ruling, now, facts))
     first = reasons[0].code.value if reasons else RefusalCause.BLOCKED.value
+    values: dict[str, object] = {"last_block": _fingerprint(one), "claimed_by": None}
     if ruling.retry_at is not None:
-        move(
-            tx,
-            row.entry,
-            EntryEvent.BLOCK_UNTIL,
-            due_at=max(ruling.retry_at, now + timedelta(seconds=1)),
-            reason=first,
-            last_block=print_,
-            claimed_by=None,
-        )
-        return Refusal(RefusalCause.BLOCKED, ruling.retry_at, reasons)
-    other = _other_phone(tx, row) if {reason.code for reason in reasons} <= ABOUT_THE_NUMBER else None
-    if other is not None:
-        move(
-            tx,
-            row.entry,
-            EntryEvent.RELEASE,
-            phone_id=other,
-            blocked_phones=row.blocked_phones + 1,
-            last_block=print_,
-            claimed_by=None,
-        )
-        return Refusal(RefusalCause.BLOCKED, now, reasons)
-    move(tx, row.entry, EntryEvent.BLOCK, reason=first, last_block=print_, claimed_by=None)
-    return Refusal(RefusalCause.BLOCKED, None, reasons)
+        due = max(ruling.retry_at, now + timedelta(seconds=1))
+        until = Move(row.entry, EntryEvent.BLOCK_UNTIL, values | {"due_at": due, "reason": first})
+        return until, Refusal(RefusalCause.BLOCKED, ruling.retry_at, reasons)
+    if _is_about_the_number(ruling) and row.blocked_phones + 1 < len(usable):
+        values |= {"phone_id": phone_after(usable, row.phone_id), "blocked_phones": row.blocked_phones + 1}
+        return Move(row.entry, EntryEvent.RELEASE, values), Refusal(RefusalCause.BLOCKED, now, reasons)
+    parked = Move(row.entry, EntryEvent.BLOCK, values | {"reason": first})
+    return parked, Refusal(RefusalCause.BLOCKED, None, reasons)
 
 
-def _fingerprint(ruling: Ruling, phone: int, now: datetime) -> str:
+def _is_about_the_number(ruling: Ruling) -> bool:
+    """Whether another phone of the person might be allowed, and this one is not for now."""
+    return ruling.retry_at is None and {reason.code for reason in ruling.reasons} <= ABOUT_THE_NUMBER
+
+
+def _fingerprint(one: _Ruled) -> str:
     """Equal for the same block of the same phone on the same day: written once, for an officer asks by the day."""
-    rules = sorted({f"{reason.rule}:{reason.code}" for reason in ruling.reasons})
-    return "|".join((f"{now:%Y%m%d}", str(phone), ruling.policy, *rules))
+    rules = sorted({f"{reason.rule}:{reason.code}" for reason in one.ruling.reasons})
+    return "|".join((f"{one.question.now:%Y%m%d}", str(one.question.about.row.phone_id), one.ruling.policy, *rules))
 
 
-def _other_phone(tx: Connection, row: AnyRow) -> int | None:
-    usable = usable_phones(tx, [row.person_id])[row.person_id]
-    if row.blocked_phones + 1 >= len(usable):
-        return None
-    return phone_after(usable, row.phone_id)
-
-
-def _decision_row(
-    decision: AttemptId, entry: int, ruling: Ruling, now: datetime, facts: CallFacts
-) -> dict[str, object]:
+def _decision_row(one: _Ruled) -> dict[str, object]:
+    ruling = one.ruling
     return {
-        "id": decision,
-        "at": now,
-        "entry_id": entry,
+        "id": one.id,
+        "at": one.question.now,
+        "entry_id": one.question.about.row.entry,
         "outcome": "allow" if ruling.allowed else "block",
         "reasons": [_reason(reason) for reason in ruling.reasons],
         "retry_at": ruling.retry_at,
@@ -349,7 +343,7 @@ def _decision_row(
         "policy": ruling.policy,
         "policy_hash": ruling.policy_hash,
         "tzdata": ruling.tzdata,
-        "facts": facts_json(facts),
+        "facts": facts_json(one.facts),
     }
 
 
@@ -362,26 +356,23 @@ def _reason(reason: Reason) -> dict[str, str]:
     }
 
 
-def _with_caller_id(tx: Connection, allowed: Sequence[_Allowed]) -> Sequence[_Allowed]:
+def _with_caller_id(tx: Connection, allowed: Sequence[ReserveRequest]) -> Sequence[ReserveRequest]:
     """Those whose caller ID may be shown once more today, the first ones first, and counted as shown."""
     if not allowed:
         return []
-    owned = {row.e164: row for row in tx.execute(_OWNED, {"numbers": sorted({_shown(one) for one in allowed})})}
-    wanted: dict[tuple[str, date], list[_Allowed]] = {}
-    for one in allowed:
-        number = owned.get(_shown(one))
+    shown = sorted({request.caller_id.e164 for request in allowed})
+    owned = {row.e164: row for row in tx.execute(_OWNED, {"numbers": shown})}
+    wanted: dict[tuple[str, date], list[ReserveRequest]] = {}
+    for request in allowed:
+        number = owned.get(request.caller_id.e164)
         if number is not None and number.enabled:
-            wanted.setdefault((number.e164, one.request.now.astimezone(ZoneInfo(number.zone)).date()), []).append(one)
+            wanted.setdefault((number.e164, request.now.astimezone(ZoneInfo(number.zone)).date()), []).append(request)
     # Sorted, so that two engines that show the same numbers never wait for each other.
     return [
-        one
+        request
         for (number, day), some in sorted(wanted.items())
-        for one in some[: _count_shown(tx, number, day, owned[number].daily_cap, len(some))]
+        for request in some[: _count_shown(tx, number, day, owned[number].daily_cap, len(some))]
     ]
-
-
-def _shown(one: _Allowed) -> str:
-    return one.request.caller_id.e164
 
 
 def _count_shown(tx: Connection, number: str, day: date, cap: int, times: int) -> int:
