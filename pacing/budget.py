@@ -41,6 +41,8 @@ HEADROOM_SHIFT: Final = 0.15
 LEAST_SHARE: Final = 0.02
 RATE_HALF_LIFE_S: Final = 1800.0
 LEAST_REMAINING: Final = 40.0
+SLOWEST_TEAM: Final = 100
+"""Theta moves the more slowly the larger the team, up to here: a thousand agents would take hours to find theirs."""
 _LARGE_TEAMS: Final = ((100, 1.0), (300, 2.0 / 3.0), (500, 1.0 / 3.0))
 """Agents, and the share of the target worth spending: above 500 agents the rest buys next to nothing."""
 
@@ -69,7 +71,7 @@ class Budget:
         """One live answer is resolved: move the base, and learn how fast answers come."""
         self._advance(now, agents)
         self.answers += 1.0
-        gain = 0.6 * min(0.25, 1.5 / max(agents, 1))
+        gain = 0.6 * min(0.25, 1.5 / min(max(agents, 1), SLOWEST_TEAM))
         moved = math.log(self.base) + gain * (self.aim(tallies, agents) - float(abandoned))
         self.base = math.exp(min(max(moved, math.log(THETA_LOW)), math.log(THETA_HIGH)))
 

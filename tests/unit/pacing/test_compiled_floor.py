@@ -26,8 +26,8 @@ HARDER = {
 }
 
 
-def floor(agents: int, **changes: object) -> Workload:
-    document = standard_document(agents, 0.25, 60, hours=2.5) | changes
+def floor(**changes: object) -> Workload:
+    document = standard_document(10, 0.25, 60, hours=2.5) | changes
     return parse(document | {"target": {"abandonment": 0.03, "window": "none"}})
 
 
@@ -47,7 +47,7 @@ def far_apart(load: Workload, policy: str) -> dict[str, float]:
 @pytest.mark.parametrize("policy", ["predictive", "eis", "preview"])
 def test_a_rule_without_a_twin_is_refused(policy: str) -> None:
     with pytest.raises(PolicyError, match="no compiled twin"):
-        simulate(floor(5), policy, 1)
+        simulate(floor(), policy, 1)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_rule_without_a_twin_is_refused(policy: str) -> None:
     ],
 )
 def test_compiled_is_plain(policy: str) -> None:
-    assert far_apart(floor(10), policy) == {}
+    assert far_apart(floor(), policy) == {}
 
 
 @pytest.mark.parametrize("policy", ["progressive", "power:2", "eis:0", "vicidial-average:max=2"])
 def test_compiled_is_plain_on_a_harder_floor(policy: str) -> None:
-    assert far_apart(floor(10, **HARDER), policy) == {}
+    assert far_apart(floor(**HARDER), policy) == {}
