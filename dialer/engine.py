@@ -17,13 +17,10 @@ from typing import Final
 
 import structlog
 
-from accounts import campaigns as campaign_rows
-from accounts import claim as claiming
-from accounts import tallies
 from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
 from accounts.facts import Facts
-from accounts.model import Campaign, CampaignStatus, Claim, Ending, Refusal, Reservation, Ruling
+from accounts.model import Campaign, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
 from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, PreviewEnded, ReservationLost
@@ -31,9 +28,10 @@ from dialer import floor_view
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release
 from dialer.campaign_loop import CampaignLoop, LoopStatus
+from dialer.campaign_roster import CampaignRoster
 from dialer.coordinator import LeaseBoard
 from dialer.failover import OVERLOADED, Failover
-from dialer.floor_view import LiveCall, pacing_settings
+from dialer.floor_view import LiveCall
 from dialer.holds import Holds, NoHolds
 from dialer.link_health import LinkHealth
 from dialer.listeners import FinishedAttempt, Journal, People, Recordings
@@ -47,7 +45,6 @@ from dialer.previews import Previews
 from dialer.reconciliation import Lines, Reconciliation
 from dialer.shift_plan import ShiftPlan
 from dialer.stop_switch import StopSwitch
-from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from dialer.trunks import Trunk
 from domain.clock import Clock
 from domain.ids import AgentId, AttemptId, CampaignId
@@ -73,14 +70,7 @@ BEAT_S: Final = 0.5
 """Longest time between two ticks of a campaign's loop."""
 COALESCE_S: Final = 0.05
 """Shortest time between two ticks: what changes within it is decided on at once."""
-CAMPAIGNS_EVERY_S: Final = 1.0
-"""How often the running campaigns and their settings are read again."""
-KEEP_EVERY_S: Final = 60.0
-"""How often what pacing has learned is written down."""
-LEASE: Final = timedelta(seconds=15)
 RECONCILE_AGAIN_S: Final = 1.0
-COUNTS_BY_30_DAYS: Final = "US"
-"""In this country the law counts abandoned calls by 30 days; elsewhere the single day is held as hard."""
 
 
 @dataclass(slots=True)
@@ -154,7 +144,6 @@ class Engine:
         self._people = people
         self._trunks = {trunk.limits.name: trunk for trunk in trunks}
         self._calls: dict[AttemptId, _Live] = {}
-        self._loops: dict[CampaignId, CampaignLoop] = {}
         self._inbound: dict[str, InboundBegan] = {}
         self._wake = asyncio.Event()
         self._linked = asyncio.Event()
@@ -163,17 +152,15 @@ class Engine:
         self._tasks: asyncio.TaskGroup
         self._draining = False
         self._outcomes = OutcomeWriter(store, clock)
-        self._memory = memory or PacingMemory(None)
         self._health = LinkHealth(clock, heard_at)
         self._stop_switch = stop_switch
         self._failover = Failover(store, self._trunks, clock, decide)
-        self._ended: Counter[CampaignId] = Counter()
-        self._written: Counter[CampaignId] = Counter()
-        self.previews = Previews(store, floor, clock, self._loops.get, self._may_show)
+        self.previews = Previews(store, floor, clock, self._loop_of, self._may_show)
         plan = shifts or ShiftPlan()
-        self._tools = LoopTools(
+        tools = LoopTools(
             store, floor, self, self._trunks, clock, stop_switch, decide, name, self.holds, plan, self.previews
         )
+        self._roster = CampaignRoster(self.leases, memory or PacingMemory(None), tools, self._wake.set)
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -185,12 +172,11 @@ class Engine:
                 self._tasks.create_task(self._follow_floor())
                 await self._linked.wait()
                 self._tasks.create_task(self._reconciliation.keep_looking())
-                self._tasks.create_task(self._follow_campaigns())
-                self._tasks.create_task(self._keep_learned())
+                self._tasks.create_task(self._roster.follow())
+                self._tasks.create_task(self._roster.keep_learned())
                 await self._beat()
         finally:
-            for campaign, loop in self._loops.items():
-                self._memory.keep_now(campaign, loop.pacer.learned)
+            self._roster.keep_now()
 
     async def drain(self) -> None:
         """Stop placing calls, release those that have not been answered, and wait until every call is over."""
@@ -226,21 +212,15 @@ class Engine:
 
     def status(self) -> dict[CampaignId, LoopStatus]:
         """What each running campaign's loop is doing."""
-        return {campaign: loop.status() for campaign, loop in self._loops.items()}
+        return {campaign: loop.status() for campaign, loop in self._roster.loops.items()}
 
     def pacer_of(self, campaign: CampaignId) -> CampaignPacer:
         """The pacing of a running campaign, for looking at."""
-        return self._loops[campaign].pacer
+        return self._roster.loops[campaign].pacer
 
     def trunks(self) -> tuple[Trunk, ...]:
         """The trunks calls go out by, with what they carry now."""
         return tuple(self._trunks.values())
-
-    async def _keep_learned(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_EVERY_S)
-            for campaign, loop in tuple(self._loops.items()):
-                await self._memory.keep(campaign, loop.pacer.learned)
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -249,7 +229,7 @@ class Engine:
             self.previews.withdraw()
             if not self._draining:
                 self._health.tick()
-                for dialing in self._in_turn():
+                for dialing in self._roster.in_turn():
                     if self.leases.held_elsewhere(dialing.id) is None:
                         await dialing.tick()
             try:
@@ -262,73 +242,6 @@ class Engine:
                     self._wake.clear()
             at_least_s = BEAT_S if self._draining else COALESCE_S
             await asyncio.sleep(ticked_at + at_least_s - loop.time())
-
-    def _in_turn(self) -> list[CampaignLoop]:
-        """The campaigns in the order in which they decide now: who has not dialed for longest first.
-
-        Each decides on a floor where the lines of those before it are out, as `pacing.pool` has it; were the order
-        always the same, the first would get all agents they share.
-        """
-        return sorted(self._loops.values(), key=lambda loop: loop.placement.dialed_at)
-
-    async def _follow_campaigns(self) -> None:
-        while True:
-            try:
-                await self._load_campaigns()
-            except StoreError as error:
-                _log.error("campaigns cannot be read", error=str(error))
-            await asyncio.sleep(CAMPAIGNS_EVERY_S)
-
-    async def _load_campaigns(self) -> None:
-        everyone = await self._store.read(campaign_rows.everyone)
-        running = {campaign.id: campaign for campaign in everyone if campaign.status is CampaignStatus.RUNNING}
-        for gone in self._loops.keys() - running.keys():
-            over = self._loops.pop(gone)
-            self.leases.not_leased(gone)
-            await self._memory.keep(gone, over.pacer.learned)
-        for campaign in running.values():
-            fence = await self._lease(campaign.id)
-            if fence is None:  # another engine has it
-                self._loops.pop(campaign.id, None)
-            elif campaign.id in self._loops and _counts_alike(self._loops[campaign.id].campaign, campaign):
-                self._loops[campaign.id].placement.fence = fence
-                self._loops[campaign.id].update(campaign)
-            elif (loop := await self._new_loop(campaign, fence)) is not None:
-                self._loops[campaign.id] = loop
-        self._wake.set()
-
-    async def _lease(self, campaign: CampaignId) -> int | None:
-        """The fencing number of this engine's lease; None when another engine has the campaign."""
-        fence, began, now = None, self._clock.monotonic(), self._clock.now()
-        if self.leases.held_elsewhere(campaign) is None:
-            fence = await self._store.write(claiming.take_lease, campaign, self.name, now, now + LEASE)
-        if fence is None:
-            self.leases.not_leased(campaign)
-        else:
-            self.leases.leased(campaign, fence, began + LEASE.total_seconds())
-        return fence
-
-    async def _new_loop(self, campaign: Campaign, fence: int) -> CampaignLoop | None:
-        """A loop with the counts on record; None when a call ended meanwhile, so that it may be missing from them."""
-        settings = campaign.settings
-        pacer = await self._pacer_for(campaign)
-        ended = self._ended[campaign.id]
-        since = self._clock.now() - timedelta(days=WINDOW_DAYS)
-        days = await self._store.read(tallies.abandonment_by_day, campaign.id, since, settings.zone)
-        if not ended == self._ended[campaign.id] == self._written[campaign.id]:
-            return None
-        tally = AbandonmentTally(
-            settings.target_abandonment, settings.zone, days, day_binds=settings.country != COUNTS_BY_30_DAYS
-        )
-        pacer.muster(self._floor.signed_in())
-        return CampaignLoop(campaign, tally, pacer, self._tools, fence)
-
-    async def _pacer_for(self, campaign: Campaign) -> CampaignPacer:
-        """The pacer at work, when only the settings have changed; else one with what was learned before."""
-        if (loop := self._loops.get(campaign.id)) is not None:
-            loop.pacer.update(campaign)
-            return loop.pacer
-        return CampaignPacer(campaign, await self._memory.recall(campaign.id, pacing_settings(campaign.settings)))
 
     # --- what campaign loops ask ------------------------------------------------------------------------------------
 
@@ -346,22 +259,16 @@ class Engine:
 
     def beside(self, campaign: CampaignId) -> Sequence[tuple[float, int]]:
         """Theta and lines without an agent of each other campaign that predicts for the same agents."""
-        if len(self._loops) < 2:
-            return ()
-        mine = self._loops[campaign].pacer.learned.settings.required_skills
-        out = Counter(live.campaign.id for live in self._calls.values() if live.record.state in floor_view.AGENT_WANTED)
-        found: list[tuple[float, int]] = []
-        for other in self._loops.values():
-            decision, theirs = other.pacer.latest, other.pacer.learned.settings.required_skills
-            if other.id == campaign or decision is None or not other.predicts:
-                continue
-            if any(mine | theirs <= agent.skills for agent in self._floor.signed_in()):
-                found.append((decision.theta, out[other.id]))
-        return found
+        return self._roster.beside(campaign, self._wanting_agents)
+
+    def _wanting_agents(self) -> Counter[CampaignId]:
+        return Counter(
+            live.campaign.id for live in self._calls.values() if live.record.state in floor_view.AGENT_WANTED
+        )
 
     def _see_line(self, attempt: AttemptId, live: _Live) -> None:
         """Show pacing the call as it is now, with what the campaign's own pacing has learned of it."""
-        loop = self._loops.get(live.campaign.id)
+        loop = self._roster.loops.get(live.campaign.id)
         known = None if loop is None else loop.pacer.learned.lines.get(attempt)
         live.line = floor_view.line_of(live.call(attempt), known)
 
@@ -441,14 +348,12 @@ class Engine:
             live.trunk.give_back()
             self._note_overload(live.trunk, record.sip_status, rang=record.rang_at is not None or record.was_ringing)
         self.counters.ended += 1
-        self._ended[campaign.id] += 1
         self.counters.by_outcome[outcome] = self.counters.by_outcome.get(outcome, 0) + 1
-        if (loop := self._loops.get(campaign.id)) is not None and outcome.is_live_answer:
-            treated = ending.treated_at is not None
-            loop.tally.add(self._clock.now(), abandoned=treated or outcome is Outcome.ABANDONED)
+        abandoned = ending.treated_at is not None or outcome is Outcome.ABANDONED
+        self._roster.ended(campaign.id, answered=outcome.is_live_answer, abandoned=abandoned)
         self._wake.set()
         await self._outcomes.write(order.attempt, ending)
-        self._written[campaign.id] += 1
+        self._roster.written(campaign.id)
         order = actor.order  # of the trunk that carried it last
         finished = FinishedAttempt(
             order.attempt, campaign, live.account, order.to, order, record, outcome, live.reserved_at
@@ -490,7 +395,7 @@ class Engine:
             return
         before, live.record = live.record, record
         now = self._clock.monotonic()
-        if (loop := self._loops.get(live.campaign.id)) is not None:
+        if (loop := self._roster.loops.get(live.campaign.id)) is not None:
             loop.pacer.call_changed(attempt, before, record, now)
         if before.state is not record.state:
             live.changed_at = now
@@ -544,10 +449,10 @@ class Engine:
             match await queue.get():
                 case Disposed() as disposed:
                     self._people.disposed(disposed)
-                    for loop in self._loops.values():
+                    for loop in self._roster.loops.values():
                         loop.pacer.disposed(disposed)
                 case AgentChanged(after=changed):
-                    for loop in self._loops.values():
+                    for loop in self._roster.loops.values():
                         loop.pacer.agent_changed(changed)
                 case PreviewEnded() as looked:
                     self._tasks.create_task(self._preview_ended(looked))
@@ -561,6 +466,9 @@ class Engine:
     async def _preview_ended(self, looked: PreviewEnded) -> None:
         await self.previews.ended(looked)
         self._wake.set()
+
+    def _loop_of(self, campaign: CampaignId) -> CampaignLoop | None:
+        return self._roster.loops.get(campaign)
 
     def _may_show(self, campaign: CampaignId) -> bool:
         return self.may_dial() and self.leases.held_elsewhere(campaign) is None
@@ -596,9 +504,3 @@ class Engine:
         record = CallRecord(state=CallState.RINGING, unheard=True)
         self._follow(campaign, order, trunk, None, made.account, made.reserved_at, adopted=record)
         return self._calls[made.attempt].actor
-
-
-def _counts_alike(one: Campaign, other: Campaign) -> bool:
-    """Whether abandonment is counted and judged the same way in both."""
-    a, b = one.settings, other.settings
-    return (a.zone, a.target_abandonment) == (b.zone, b.target_abandonment)

@@ -26,7 +26,7 @@ from accounts.tables import campaigns as campaign_table
 from dialer.agent_client import Credentials, GatewayClient
 from dialer.agent_directory import AgentDirectory
 from dialer.asterisk.install import installed_root
-from dialer.engine import LEASE
+from dialer.campaign_roster import LEASE
 from dialer.testing import postgres
 from dialer.testing.auto_agent import AutoAgent, Habits
 from dialer.testing.carrier_file import CarrierCall, Direction, read_calls
