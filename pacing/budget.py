@@ -43,7 +43,7 @@ RATE_HALF_LIFE_S: Final = 1800.0
 LEAST_REMAINING: Final = 40.0
 SLOWEST_TEAM: Final = 100
 """Theta moves the more slowly the larger the team, up to here: a thousand agents would take hours to find theirs."""
-_LARGE_TEAMS: Final = ((100, 1.0), (300, 2.0 / 3.0), (500, 1.0 / 3.0))
+_LARGE_TEAMS: Final = ((100, 1.0), (300, 0.9), (500, 1.0 / 3.0))
 """Agents, and the share of the target worth spending: above 500 agents the rest buys next to nothing."""
 
 

@@ -286,4 +286,4 @@ def test_theta_shrinks_as_a_window_that_binds_is_used_up() -> None:
 
 
 def test_large_teams_spend_less_of_the_target() -> None:
-    assert [round(team_share(n), 2) for n in (5, 100, 200, 300, 400, 500, 2000)] == [1, 1, 0.83, 0.67, 0.5, 0.33, 0.33]
+    assert [round(team_share(n), 2) for n in (5, 100, 200, 300, 400, 500, 2000)] == [1, 1, 0.95, 0.9, 0.62, 0.33, 0.33]
