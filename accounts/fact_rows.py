@@ -6,7 +6,7 @@ to decide about, and `facts` makes of the rows what the gate is told.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -186,9 +186,6 @@ class Rows:
         for place, row in enumerate(self._rows):
             for column in columns:
                 self._places.setdefault((column, getattr(row, column)), []).append(place)
-
-    def __iter__(self) -> Iterator[AnyRow]:
-        return iter(self._rows)
 
     def matching(self, **sought: object) -> Sequence[AnyRow]:
         """Rows of which any of these columns has this value."""

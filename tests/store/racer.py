@@ -1,4 +1,4 @@
-"""A process that reserves as fast as it can for one person, and writes down each reservation before the next.
+"""A process that reserves for one person as fast as it can, a few accounts at a time, and writes down what it got.
 
 python -m tests.store.racer URL CAMPAIGN ENGINE CAP ROUNDS FILE
 """
@@ -21,6 +21,7 @@ from domain.phone import PhoneNumber
 
 NOON = datetime(2026, 12, 1, 15, tzinfo=UTC)
 CALLER_ID = PhoneNumber("+12125550100")
+AT_ONCE = 3
 
 
 def ruling(*, allowed: bool) -> SimpleNamespace:
@@ -36,12 +37,13 @@ def main() -> None:
     log = os.open(Path(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for index in range(int(rounds)):
         now = NOON + timedelta(minutes=5 * index)
-        for held in store.write(claim.claim, CampaignId(int(campaign)), 1, now, engine):
-            request = ReserveRequest(new_attempt_id(now), held, Mode.POWER, "trunk", CALLER_ID, now)
-            made = store.write(ledger.reserve, request, lambda facts: ruling(allowed=len(facts.history) < int(cap)))
-            if isinstance(made, Reservation):
-                os.write(log, f"{made.attempt}\n".encode())  # where the engine would send the Originate
-                store.write(endings.record_outcome, made.attempt, Ending(Outcome.NO_ANSWER), now)
+        held = store.write(claim.claim, CampaignId(int(campaign)), AT_ONCE, now, engine)
+        requests = [ReserveRequest(new_attempt_id(now), one, Mode.POWER, "trunk", CALLER_ID, now) for one in held]
+        answers = store.write(ledger.reserve_all, requests, lambda facts: ruling(allowed=len(facts.history) < int(cap)))
+        made = [answer.attempt for answer in answers if isinstance(answer, Reservation)]
+        for attempt in made:
+            os.write(log, f"{attempt}\n".encode())  # where the engine would send the Originate
+        store.write(endings.record_outcomes, dict.fromkeys(made, Ending(Outcome.NO_ANSWER)), now)
 
 
 if __name__ == "__main__":
