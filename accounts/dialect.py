@@ -14,11 +14,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from accounts.errors import StoreError, StoreFullError, StoreLockedError, StoreUnreachableError, WrongSchemaError
 
 BUSY_TIMEOUT_S: Final = 5.0
+IN_MEMORY: Final = ":memory:"
 _LOCK_PERSONS: Final = text("SELECT id FROM persons WHERE id = ANY(:keys) ORDER BY id FOR NO KEY UPDATE")
 _LOCK_NUMBERS: Final = text("SELECT e164 FROM numbers WHERE e164 = ANY(:keys) ORDER BY e164 FOR NO KEY UPDATE")
 _SQLITE_PRAGMAS: Final = (
@@ -29,6 +30,11 @@ _SQLITE_PRAGMAS: Final = (
 )
 _WRITER_CACHE_KIB: Final = 16_000
 _READER_CACHE_KIB: Final = 4_000
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether this is SQLite without a file: one connection, gone when it closes."""
+    return url.get_backend_name() == "sqlite" and url.database in {None, "", IN_MEMORY}
 
 
 def make_engine(url: URL, *, writer: bool) -> Engine:
@@ -61,7 +67,10 @@ def make_lock_engine(url: URL) -> Engine:
 
 def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        url,
+        hide_parameters=True,
+        poolclass=StaticPool if is_in_memory(url) else None,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

@@ -49,9 +49,21 @@ def take(address: URL, name: str, *, shared: bool = False, patience_s: float = 0
     Raises:
         StoreError: the lock's file or the server cannot be reached.
     """
+    if dialect.is_in_memory(address):
+        return _Alone()
     if address.get_backend_name() == "sqlite":
         return _take_file(Path(f"{address.database}.{name}-lock"), shared=shared, patience_s=patience_s)
     return _take_on_server(address, name, shared=shared, patience_s=patience_s)
+
+
+class _Alone:
+    """Of a store in memory, which no other process can reach."""
+
+    def still_held(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
 
 
 class _FileLock:

@@ -42,6 +42,7 @@ class Store:
         self._engine_lock: locks.ProcessLock | None = None
         # Threads of this process wait for each other here; SQLite's own waiting is a poll, kept for other processes.
         self._turn = Lock() if url.get_backend_name() == "sqlite" else nullcontext()
+        self._reading_turn = self._turn if reader is writer else nullcontext()
 
     def write(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation as one transaction; durable when this returns.
@@ -73,7 +74,8 @@ class Store:
 
     def read(self, operation: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that only reads, on one snapshot, without waiting for writers."""
-        return _run(self._reader, operation, *args, **kwargs)
+        with self._reading_turn:
+            return _run(self._reader, operation, *args, **kwargs)
 
     def lock_engine(self, name: str = "engine") -> None:
         """Claim the store for this engine process until `close`: a SQLite file whole, on PostgreSQL the engine's name.
@@ -166,7 +168,8 @@ def open_store(url: str | Path, now: datetime) -> Store:
     """Open (or make) an account store and bring its schema up to date.
 
     Args:
-        url: a path for SQLite, or an SQLAlchemy address such as `postgresql+psycopg://user@host/name`.
+        url: a path for SQLite, or an SQLAlchemy address such as `postgresql+psycopg://user@host/name`. `:memory:` is a
+            store that lives as long as it is open, for tests and simulations.
         now: decides which monthly partitions are made on PostgreSQL.
 
     Raises:
@@ -174,9 +177,13 @@ def open_store(url: str | Path, now: datetime) -> Store:
         WrongSchemaError: a newer version, or not an account store.
     """
     address = _address(url)
-    if address.get_backend_name() == "sqlite":
-        _make_private_file(Path(str(address.database)))
-    store = Store(address, dialect.make_engine(address, writer=True), dialect.make_engine(address, writer=False))
+    writer = dialect.make_engine(address, writer=True)
+    if dialect.is_in_memory(address):
+        store = Store(address, writer, writer)
+    else:
+        if address.get_backend_name() == "sqlite":
+            _make_private_file(Path(str(address.database)))
+        store = Store(address, writer, dialect.make_engine(address, writer=False))
     try:
         store.write(schema.upgrade)
         store.write(dialect.ensure_partitions, PARTITIONED, now)

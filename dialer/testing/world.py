@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from accounts import campaigns
 from accounts.async_store import AsyncStore
+from accounts.dialect import IN_MEMORY
 from accounts.facts import Facts
 from accounts.model import CampaignSettings, Claim, Refusal, Ruling
 from accounts.records import AccountRecord, PhoneRecord, store_account
@@ -73,6 +74,7 @@ class Setup:
         script_for: what the far end does; the k-th account has the number `number_of(k)`.
         shifts: agents' planned hours.
         switch, store: the kinds of switch and of store, where they are to fail.
+        database: where the accounts are.
         lines: what the switch writes of calls while no engine runs.
         holds: what may keep campaigns from dialing.
         balance_of, priority_of: of the k-th account.
@@ -89,6 +91,7 @@ class Setup:
     shifts: ShiftPlan = field(default_factory=ShiftPlan)
     switch: Callable[[Callable[[PhoneNumber], Script], Clock], SimulatedSwitch] = SimulatedSwitch
     store: Callable[[Store], AsyncStore] = AsyncStore
+    database: str | Path = IN_MEMORY
     lines: Lines = lambda _wanted, _now: {}
     holds: Callable[[Clock], Holds] = lambda _clock: NoHolds()
     balance_of: Callable[[int], Money] = lambda _index: Money(10_000)
@@ -244,7 +247,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 async def _run(setup: Setup, scenario: Callable[[World], Coroutine[None, None, T]], clock: VirtualClock) -> T:
-    store = setup.store(open_store(setup.folder / "store.db", clock.now()))
+    store = setup.store(open_store(setup.database, clock.now()))
     try:
         campaign = await store.write(load, setup, clock.now())
         switch, lives = setup.switch(setup.script_for, clock), _Lives(setup)

@@ -39,6 +39,6 @@ def test_every_file_is_private(tmp_path):
         log.close()
         modes.update({file.name: file.stat().st_mode & 0o777 for file in tmp_path.rglob("*") if file.is_file()})
 
-    world.run(Setup(tmp_path, settings(), accounts=1), scenario)
+    world.run(Setup(tmp_path, settings(), accounts=1, database=tmp_path / "store.db"), scenario)
     assert {"store.db", "store.db-wal", "engine.json", "attempts.jsonl", "STOP"} <= modes.keys()
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}

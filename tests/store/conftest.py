@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from accounts import campaigns, claim, endings, ledger, records
+from accounts.dialect import IN_MEMORY
 from accounts.model import CampaignSettings, Claim, Ending, Refusal, Reservation, ReserveRequest, Ruling
 from accounts.store import Store, open_store
 from compliance.facts import CallFacts
@@ -127,15 +128,20 @@ def postgres_server() -> Iterator[postgres.Server]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty store, on each of the two databases."""
+    return address(request, tmp_path)
+
+
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "accounts.db")
     server: postgres.Server = request.getfixturevalue("postgres_server")
     return server.new_database()
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = open_store(url, NOON)
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind: what holds for one holds for all."""
+    opened = open_store(IN_MEMORY if request.param == "memory" else address(request, tmp_path), NOON)
     yield opened
     opened.close()
 
@@ -143,3 +149,11 @@ def store(url: str) -> Iterator[Store]:
 @pytest.fixture
 def floor(store: Store) -> Floor:
     return Floor.on(store)
+
+
+@pytest.fixture
+def common_floor(url: str) -> Iterator[Floor]:
+    """A floor whose store can be opened a second time, and by other processes."""
+    opened = open_store(url, NOON)
+    yield Floor.on(opened)
+    opened.close()

@@ -47,12 +47,12 @@ def number_of_attempts(store: Store) -> int:
 
 
 @pytest.mark.parametrize("shared", ["person", "number"])
-def test_engines_that_race_for_one_person_or_number_do_not_pass_the_cap(floor: Floor, shared: str) -> None:
+def test_engines_that_race_for_one_person_or_number_do_not_pass_the_cap(common_floor: Floor, shared: str) -> None:
     for n in range(12):
         same = {"reference": "P1"} if shared == "person" else {"phones": (SHARED,)}
-        floor.account(n, **same)
-    held = floor.claims(20)
-    stores = [open_store(floor.url, NOON) for _ in range(4)]
+        common_floor.account(n, **same)
+    held = common_floor.claims(20)
+    stores = [open_store(common_floor.url, NOON) for _ in range(4)]
     gate = Barrier(4)
 
     def dial(store: Store, mine: list[Claim]) -> int:
@@ -60,7 +60,7 @@ def test_engines_that_race_for_one_person_or_number_do_not_pass_the_cap(floor: F
         won = 0
         for index, one in enumerate(mine):
             now = NOON + timedelta(seconds=index)
-            request = replace(floor.request(one), now=now)
+            request = replace(common_floor.request(one), now=now)
             answer = store.write(ledger.reserve, request, at_most(CAP))
             for made in [answer] * isinstance(answer, Reservation):
                 store.write(endings.record_outcome, made.attempt, Ending(Outcome.NO_ANSWER), now)
@@ -71,7 +71,7 @@ def test_engines_that_race_for_one_person_or_number_do_not_pass_the_cap(floor: F
         won = sum(pool.map(dial, stores, [held[part::4] for part in range(4)]))
     for store in stores:
         store.close()
-    assert won == number_of_attempts(floor.store) <= CAP
+    assert won == number_of_attempts(common_floor.store) <= CAP
     assert won > 0
 
 
@@ -98,14 +98,14 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_a_process_killed_between_reservation_and_outcome_has_counted(floor: Floor) -> None:
-    floor.account(1)
-    url = floor.url
+def test_a_process_killed_between_reservation_and_outcome_has_counted(common_floor: Floor) -> None:
+    common_floor.account(1)
+    url = common_floor.url
     child = subprocess.run([sys.executable, "-c", CHILD, url, CALLER_ID.e164, NOON.isoformat()], check=False)
     assert child.returncode == -9
-    assert number_of_attempts(floor.store) == 1
-    assert len(floor.store.write(endings.sweep, "dies", floor.now)) == 1
-    outcome = floor.store.read(lambda tx: tx.execute(select(attempt_outcomes.c.outcome)).scalar_one())
+    assert number_of_attempts(common_floor.store) == 1
+    assert len(common_floor.store.write(endings.sweep, "dies", common_floor.now)) == 1
+    outcome = common_floor.store.read(lambda tx: tx.execute(select(attempt_outcomes.c.outcome)).scalar_one())
     assert outcome == Outcome.UNKNOWN
 
 

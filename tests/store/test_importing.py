@@ -204,18 +204,18 @@ def test_an_import_that_was_cut_off_is_taken_up_again(
 
 
 def test_an_import_at_work_in_another_process_is_not_taken_for_one_that_was_left(
-    floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    common_floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, found = steps.step, []
 
     def meanwhile(*args: object) -> object:
-        found.append(resume(floor.store, CLOCK))
+        found.append(resume(common_floor.store, CLOCK))
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(steps, "step", meanwhile)
-    assert bring(floor, tmp_path, HEADER + row(1)).new == 1
+    assert bring(common_floor, tmp_path, HEADER + row(1)).new == 1
     assert set(found) == {None}
-    assert resume(floor.store, CLOCK) == []
+    assert resume(common_floor.store, CLOCK) == []
 
 
 def test_persons_without_a_reference_are_told_apart_by_phone_and_last_name(floor: Floor, tmp_path: Path) -> None:

@@ -112,9 +112,9 @@ def test_ended_before_its_time_those_who_waited_for_it_are_due_again(floor: Floo
 
 
 @pytest.fixture
-def desk(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Floor:
-    monkeypatch.setenv("FAIRDIAL_DATABASE__URL", floor.store.url.render_as_string(hide_password=False))
-    return floor
+def desk(common_floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Floor:
+    monkeypatch.setenv("FAIRDIAL_DATABASE__URL", common_floor.url)
+    return common_floor
 
 
 def run(*arguments: str) -> tuple[int, str]:

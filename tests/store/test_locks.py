@@ -48,6 +48,14 @@ def break_lock_connections(tx: Connection) -> None:
 
 
 @pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """One that others can open: a store in memory has no locks."""
+    opened = open_store(url, NOON)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def server_store(postgres_server: postgres.Server) -> Iterator[Store]:
     opened = open_store(postgres_server.new_database(), NOON)
     yield opened

@@ -38,10 +38,10 @@ def policy() -> compliance.Policy:
 
 
 @pytest.fixture
-def desk(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Floor:
-    """The floor, as the store that the commands open."""
-    monkeypatch.setenv("FAIRDIAL_DATABASE__URL", floor.store.url.render_as_string(hide_password=False))
-    return floor
+def desk(common_floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Floor:
+    """The common_floor, as the store that the commands open."""
+    monkeypatch.setenv("FAIRDIAL_DATABASE__URL", common_floor.url)
+    return common_floor
 
 
 def run(*arguments: str) -> tuple[int, str]:

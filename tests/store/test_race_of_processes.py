@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def test_of_four_processes_some_killed_none_passes_the_cap_and_no_call_is_without_a_row(
-    floor: Floor, tmp_path: Path
+    common_floor: Floor, tmp_path: Path
 ) -> None:
     for n in range(40):
-        floor.account(n, reference="P1")
-    told = [floor.url, str(floor.campaign)]
+        common_floor.account(n, reference="P1")
+    told = [common_floor.url, str(common_floor.campaign)]
     files = [tmp_path / f"sent-{engine}" for engine in range(4)]
     engines = [
         subprocess.Popen([sys.executable, "-m", "tests.store.racer", *told, f"e{engine}", "25", "500", str(file)])
@@ -37,6 +37,6 @@ def test_of_four_processes_some_killed_none_passes_the_cap_and_no_call_is_withou
     codes = [engine.wait() for engine in engines]
     assert codes[2:] == [0, 0]
     sent = {line for file in files if file.exists() for line in file.read_text().split()}
-    rows = set(floor.store.read(lambda tx: tx.execute(select(attempts.c.id)).scalars()))
+    rows = set(common_floor.store.read(lambda tx: tx.execute(select(attempts.c.id)).scalars()))
     assert sent <= rows
     assert 0 < len(rows) <= 25
