@@ -30,6 +30,8 @@ TRANSITIONS: Final[dict[CampaignStatus, dict[str, CampaignStatus]]] = {
     _S.DONE: {},
 }
 _SETTINGS: Final = TypeAdapter(CampaignSettings)
+MOST: Final = {"ratio": 20.0, "target_abandonment": 0.5, "connect_within_s": 60.0}
+"""What pacing can work by; the law's own limits are far below."""
 
 
 @lru_cache(maxsize=256)
@@ -50,12 +52,7 @@ def create(tx: Connection, name: str, settings: CampaignSettings, now: datetime)
         ConflictError: the name is taken, or a setting is not what it should be.
         NotFoundError: a caller ID is not in the table of owned numbers.
     """
-    try:
-        stored = write_settings(_SETTINGS.validate_python(settings))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConflictError(f"campaign setting {place}: {first['msg']}") from error
+    stored = _checked(settings)
     owned = set(tx.execute(select(owned_numbers.c.e164).where(owned_numbers.c.enabled)).scalars())
     if not settings.caller_ids or not owned.issuperset(settings.caller_ids):
         raise NotFoundError("a campaign needs caller IDs from the owned numbers; add the number first")
@@ -73,8 +70,28 @@ def create(tx: Connection, name: str, settings: CampaignSettings, now: datetime)
 
 
 def change(tx: Connection, campaign: CampaignId, settings: CampaignSettings) -> None:
-    """Replace a campaign's settings; in force from the next reservation on."""
-    tx.execute(update(campaigns).where(campaigns.c.id == campaign).values(settings=write_settings(settings)))
+    """Replace a campaign's settings; in force from the next reservation on.
+
+    Raises:
+        ConflictError: a setting is not what it should be.
+    """
+    tx.execute(update(campaigns).where(campaigns.c.id == campaign).values(settings=_checked(settings)))
+
+
+def _checked(settings: CampaignSettings) -> str:
+    """Settings as they are stored, once it is sure that they can be read and worked by."""
+    try:
+        stored = write_settings(_SETTINGS.validate_python(settings))
+        _SETTINGS.validate_json(stored)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConflictError(f"campaign setting {place}: {first['msg']}") from error
+    for name, most in MOST.items():
+        value = getattr(settings, name)
+        if not 0.0 <= value <= most:  # also what is not a number
+            raise ConflictError(f"campaign setting {name} is {value}: give a number from 0 to {most:g}")
+    return stored
 
 
 def move(tx: Connection, campaign: CampaignId, event: str) -> CampaignStatus:

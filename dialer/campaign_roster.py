@@ -26,6 +26,7 @@ from dialer.pacer import CampaignPacer
 from dialer.pacing_memory import PacingMemory
 from dialer.tally import WINDOW_DAYS, AbandonmentTally
 from domain.ids import CampaignId
+from pacing.settings import SettingsError
 
 _log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class CampaignRoster:
         self._memory = memory
         self._tools = tools
         self._changed = changed
+        self._unusable: dict[CampaignId, str] = {}
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
 
@@ -127,15 +129,27 @@ class CampaignRoster:
             self._leases.not_leased(gone)
             await self._memory.keep(gone, over.pacer.learned)
         for campaign in running.values():
-            fence = await self._lease(campaign.id)
-            if fence is None:  # another engine has it
+            try:
+                await self._take_over(campaign)
+            except SettingsError as error:  # written by somebody else: the commands refuse such settings
                 self.loops.pop(campaign.id, None)
-            elif campaign.id in self.loops and _counts_alike(self.loops[campaign.id].campaign, campaign):
-                self.loops[campaign.id].placement.fence = fence
-                self.loops[campaign.id].update(campaign)
-            elif (loop := await self._new_loop(campaign, fence)) is not None:
-                self.loops[campaign.id] = loop
+                if self._unusable.get(campaign.id) != str(error):
+                    _log.error("nothing is dialed for a campaign", campaign=campaign.id, error=str(error))
+                self._unusable[campaign.id] = str(error)
+            else:
+                self._unusable.pop(campaign.id, None)
         self._changed()
+
+    async def _take_over(self, campaign: Campaign) -> None:
+        """Dial for a campaign by its present settings, if this engine has its lease."""
+        fence = await self._lease(campaign.id)
+        if fence is None:  # another engine has it
+            self.loops.pop(campaign.id, None)
+        elif campaign.id in self.loops and _counts_alike(self.loops[campaign.id].campaign, campaign):
+            self.loops[campaign.id].placement.fence = fence
+            self.loops[campaign.id].update(campaign)
+        elif (loop := await self._new_loop(campaign, fence)) is not None:
+            self.loops[campaign.id] = loop
 
     async def _lease(self, campaign: CampaignId) -> int | None:
         """The fencing number of this engine's lease; None when another engine has the campaign."""

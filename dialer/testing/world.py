@@ -22,7 +22,7 @@ from accounts.async_store import AsyncStore
 from accounts.dialect import IN_MEMORY
 from accounts.facts import Facts
 from accounts.model import CampaignSettings, Claim, Refusal, Ruling
-from accounts.records import AccountRecord, PhoneRecord, store_account
+from accounts.records import AccountRecord, PhoneRecord, store_accounts
 from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
 from agent_gateway.floor import Disposed, Floor, StateInterval
@@ -275,8 +275,8 @@ def load(tx: Connection, setup: Setup, now: datetime) -> CampaignId:
     campaign = campaigns.create(tx, "scenario", setup.settings, now)
     client = campaigns.client_id(tx, "Acme", now)
     list_ = campaigns.list_id(tx, campaign, "all", now)
-    for index in range(setup.accounts):
-        record = AccountRecord(
+    records = [
+        AccountRecord(
             account=f"A{index}",
             name=f"Person {index}",
             last_name=f"Name{index}",
@@ -285,6 +285,8 @@ def load(tx: Connection, setup: Setup, now: datetime) -> CampaignId:
             reference=f"P{index}",
             priority=setup.priority_of(index),
         )
-        store_account(tx, client, record, now, (campaign, list_))
+        for index in range(setup.accounts)
+    ]
+    store_accounts(tx, client, records, now, (campaign, list_))
     campaigns.move(tx, campaign, "start")
     return campaign

@@ -5,7 +5,9 @@ from asyncio.events import Handle
 from random import Random
 
 import pytest
+from sqlalchemy import update
 
+from accounts import campaigns, tables
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
@@ -72,3 +74,19 @@ def test_an_account_that_nobody_can_decide_about_keeps_no_other_from_being_calle
     called, words = world.run(setup, scenario)
     assert called == {world.number_of(index) for index in range(5)} - {faulty}
     assert words
+
+
+def test_settings_that_pacing_cannot_work_by_stop_their_campaign_and_not_the_engine(tmp_path):
+    async def scenario(w: World):
+        def give(ratio):
+            changed = campaigns.write_settings(settings(mode=Mode.POWER, ratio=ratio))
+            return w.store.write(lambda tx: tx.execute(update(tables.campaigns).values(settings=changed)))
+
+        await w.until(lambda: bool(w.engine.status()))
+        await give(50.0)
+        await w.until(lambda: not w.engine.status())
+        await give(1.0)
+        await w.until(lambda: bool(w.engine.status()))
+        await w.until_finished(2)
+
+    world.run(Setup(tmp_path, settings(mode=Mode.POWER), accounts=2, script_for=lambda _: NOBODY), scenario)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 import compliance
 from accounts import campaigns, endings, funnel, ledger
 from accounts.entries import EntryState
+from accounts.errors import ConflictError
 from accounts.model import Ending, Refusal, RefusalCause, Reservation
 from accounts.records import AddressRecord, PhoneRecord
 from accounts.tables import decisions
@@ -128,3 +130,14 @@ def test_a_number_blocked_for_good_gives_way_to_the_persons_next_phone(floor: Fl
     assert numbers == [PhoneNumber("+12125560001"), second.number]
     (row,) = floor.store.read(funnel.funnel, floor.campaign, floor.now).rows
     assert (row.state, row.reason) == (EntryState.PARKED, ReasonCode.INTERNAL_DNC)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("ratio", 50.0), ("ratio", float("nan")), ("target_abandonment", -0.1), ("connect_within_s", 61)],
+)
+def test_settings_that_nobody_can_work_by_are_refused(floor: Floor, setting: str, value: float) -> None:
+    before = floor.store.read(campaigns.get, floor.campaign).settings
+    with pytest.raises(ConflictError, match=f"campaign setting {setting}"):
+        floor.store.write(campaigns.change, floor.campaign, replace(before, **{setting: value}))  # type: ignore[arg-type]
+    assert floor.store.read(campaigns.get, floor.campaign).settings == before
