@@ -1,10 +1,10 @@
-"""The attempts ledger: reserving a call, and recording how it ended. Append-only.
+"""The attempts ledger: reserving calls. Append-only; how attempts ended stands beside it, in `endings`.
 
-`reserve` is the only way to an attempt. In one transaction it locks the persons and then the numbers, reads the
-counting facts again, lets the gate decide on them, and writes decisions and attempts together; an Originate may be sent
-only after that transaction is committed. An attempt without an outcome counts as made.
+`reserve` (one) and `reserve_all` (several) are the only way to an attempt. One transaction locks the persons and then
+the numbers, reads the counting facts again, lets the gate decide on them, and writes decisions and attempts together;
+an Originate may be sent only after it is committed. An attempt without an outcome counts as made.
 
-Both work on several at a time: what a call costs here is the number of its statements.
+What a call costs here is the number of its statements, so all of it works on several accounts at a time.
 """
 
 from __future__ import annotations
@@ -260,8 +260,8 @@ def screen(
 ) -> Screened:
     """Let the gate look at claims before any of them is reserved, and move the blocked ones in one transaction.
 
-    Worth its while where many are blocked (`reserve` would commit for each of them), and before an account is shown to
-    an agent. It reserves nothing; every claim that passes is decided again when it is reserved.
+    For accounts that an agent is to be shown first. It reserves nothing; every claim that passes is decided again when
+    it is reserved.
     """
     known = contexts(tx, [held.entry for held in claims])
     stale: list[Claim] = []
@@ -319,7 +319,7 @@ def _after_block(one: _Ruled, usable: Sequence[int]) -> tuple[Move, Refusal]:
 
 
 def _is_about_the_number(ruling: Ruling) -> bool:
-    """Whether another phone of the person might be allowed, and this one is not for now."""
+    """Whether this phone is blocked for good, for a reason that another phone of the person may escape."""
     return ruling.retry_at is None and {reason.code for reason in ruling.reasons} <= ABOUT_THE_NUMBER
 
 

@@ -132,7 +132,8 @@ class CampaignRoster:
             try:
                 await self._take_over(campaign)
             except SettingsError as error:  # written by somebody else: the commands refuse such settings
-                self.loops.pop(campaign.id, None)
+                if (stopped := self.loops.pop(campaign.id, None)) is not None:
+                    await self._memory.keep(campaign.id, stopped.pacer.learned)
                 if self._unusable.get(campaign.id) != str(error):
                     _log.error("nothing is dialed for a campaign", campaign=campaign.id, error=str(error))
                 self._unusable[campaign.id] = str(error)
