@@ -3,10 +3,9 @@
     python -m benchmarks.claim_reserve [--large 1000000] [--calls 1000] [--folder DIR] [--url postgresql+psycopg://...]
 
 Each line is one size and one shape of data; times are means in milliseconds. `claim` is per account, taken 40 at a
-time as the engine does, and `reserve` per account, up to 24 to a durable commit as the engine does; `alone` is an
-account reserved by a commit of its own, as when calls are far between. `screen` is an account looked at before it is
-reserved, which is done where most of the last batch were blocked. `call` is everything a placed call costs: claim,
-facts, gate, reservation, and what blocked accounts cost on the way to it. The gate is the real one.
+time as the engine does, and `reserve` per account, allowed or blocked, up to 24 to a durable commit as the engine does;
+`alone` is an account reserved by a commit of its own, as when calls are far between. `call` is everything a placed call
+costs: claim, facts, gate, reservation, and what blocked accounts cost on the way to it. The gate is the real one.
 """
 
 from __future__ import annotations
@@ -166,28 +165,20 @@ def reshape(store: Store, shape: Shape, size: int, now: datetime) -> None:
 def dial(
     store: Store, campaign: CampaignId, decide: Callable[[CallFacts], compliance.Decision], calls: int, now: datetime
 ) -> Stopwatch:
-    """Claim, screen where most were blocked last time, and reserve, until so many calls could be placed."""
-    watch, placed, blocked = Stopwatch(), 0, 0
+    """Claim and reserve, until so many calls could be placed."""
+    watch, placed = Stopwatch(), 0
     while placed < calls:
         began = time.perf_counter()
         held = store.write(claim.claim, campaign, CLAIMED_AT_ONCE, now, "bench", timedelta(hours=1))
         watch.add("claim", time.perf_counter() - began, max(len(held), 1))
         if not held:
             break
-        screening, blocked = blocked * 2 > CLAIMED_AT_ONCE, 0
-        if screening:
-            began = time.perf_counter()
-            seen = store.write(ledger.screen, held, now, Mode.POWER, decide, agent_guaranteed=False)
-            watch.add("screen", time.perf_counter() - began, len(held))
-            held, blocked = seen.passed, len(seen.refused)
         for first in range(0, len(held), RESERVED_AT_ONCE):
             some = held[first : first + RESERVED_AT_ONCE]
             began = time.perf_counter()
             answers = store.write(ledger.reserve_all, [_request(one, now) for one in some], decide)
             watch.add("reserve", time.perf_counter() - began, len(some))
-            allowed = sum(isinstance(answer, Reservation) for answer in answers)
-            placed += allowed
-            blocked += len(some) - allowed
+            placed += sum(isinstance(answer, Reservation) for answer in answers)
     watch.add("call", sum(watch.total.values()), max(placed, 1))
     for one in store.write(claim.claim, campaign, ALONE, now, "bench", timedelta(hours=1)):
         began = time.perf_counter()
@@ -225,7 +216,7 @@ def bare_server_commit_ms(store: Store, commits: int) -> float:
     return 1000 * (time.perf_counter() - began) / commits
 
 
-COLUMNS = ("accounts", "data", "claim", "screen", "reserve", "call", "alone", "bare commit", "call / bare commit")
+COLUMNS = ("accounts", "data", "claim", "reserve", "call", "alone", "bare commit", "call / bare commit")
 
 
 def main() -> None:
@@ -249,7 +240,7 @@ def main() -> None:
                 bare = bare_server_commit_ms(store, 500) if told.url else bare_commit_ms(Path(folder), 500)
                 watch = dial(store, campaign, lambda facts: compliance.decide(facts, policy), told.calls, now)
                 cells = [f"{size:,}", shape.name, f"{watch.mean_ms('claim'):.3f}"]
-                cells += [watch.cell(name) for name in ("screen", "reserve", "call", "alone")]
+                cells += [watch.cell(name) for name in ("reserve", "call", "alone")]
                 cells += [f"{bare:.2f}", f"{watch.mean_ms('call') / bare:.1f}"]
                 print("| " + " | ".join(cells) + " |", flush=True)
             store.close()
