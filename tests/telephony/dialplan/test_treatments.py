@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from tests.telephony.dialplan.floor import Floor
 from tests.telephony.dialplan.probe import Probe
 
 pytestmark = pytest.mark.telephony
+
+BETWEEN_KEYS_S = 0.3
+"""A person's pace. A key pressed in the very instant the one before was let go may never be sent."""
 
 
 @pytest.mark.parametrize("treatment", ["late_agent", "message", "hangup"])
@@ -61,6 +65,7 @@ async def test_another_key_does_not_end_the_message(floor: Floor) -> None:
     channel = await floor.channel_of(floor.carrier, "0102")
     await floor.carrier.send("PlayDTMF", Channel=channel, Digit="5", Duration="120")
     await floor.dialer.until(Event="DTMFEnd", Uniqueid=attempt, Digit="5")
+    await asyncio.sleep(BETWEEN_KEYS_S)
     await floor.carrier.send("PlayDTMF", Channel=channel, Digit="9", Duration="120")
     await floor.dialer.until(UserEvent="FairdialKey", Attempt=attempt, Key="9")
 
