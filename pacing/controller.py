@@ -15,6 +15,7 @@ import numpy as np
 
 from domain.ids import AttemptId
 from domain.mode import Mode
+from pacing.answer_rate import SURE_FROM
 from pacing.chances import Floor, Staff, floor_of, fresh_chance, muster, overdue, ringing_rows
 from pacing.decision import Cap, CapCode, PacingDecision
 from pacing.forecast import Forecast
@@ -178,11 +179,29 @@ def _look_ahead(snapshot: FloorSnapshot, staff: Staff, limit: int) -> Wish:
         return Wish(())
     floor = floor_of(snapshot, forecast, staff, staff.loose)
     z = _demand(snapshot, forecast, floor)
+    learning = _learning_caps(snapshot, staff)
+    limit = min(limit, *(cap.lines for cap in learning)) if learning else limit
     room = fill(z, forecast.weight, _runs(snapshot, forecast, limit), snapshot.theta, min(limit, MOST_PER_DECISION))
     release = _releases(snapshot, forecast, staff) if room.lines == 0 and room.q > RELEASE_AT * snapshot.theta else ()
     if room.lines >= limit:
-        return Wish((), room.q, release)
-    return Wish((_theta_cap(snapshot.theta, room, floor),), room.q, release)
+        return Wish(learning, room.q, release)
+    return Wish((*learning, _theta_cap(snapshot.theta, room, floor)), room.q, release)
+
+
+def _learning_caps(snapshot: FloorSnapshot, staff: Staff) -> tuple[Cap, ...]:
+    """A large floor would dial for everybody before the first outcome, all of it on one guess of the answer rate.
+
+    Chance evens out over many lines, a wrong guess does not: it is the same for each. So until the rate is known, a
+    line for each ready agent must do, or as many lines as it takes to learn the rate.
+    """
+    if snapshot.dials_known >= SURE_FROM:
+        return ()
+    most = max(staff.ready, SURE_FROM)
+    words = (
+        f"at most {most} lines at once until {SURE_FROM} outcomes tell how many answer ({snapshot.dials_known} known), "
+        f"{len(staff.loose)} are out"
+    )
+    return (Cap(CapCode.LEARNING, max(0, most - len(staff.loose)), words),)
 
 
 def _theta_cap(theta: float, room: Room, floor: Floor) -> Cap:

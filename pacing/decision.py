@@ -18,6 +18,7 @@ class CapCode(StrEnum):
     BAD_SNAPSHOT = "bad_snapshot"
     BRAKE = "brake"
     THETA = "theta"
+    LEARNING = "learning"
     RATIO = "ratio"
     READY_AGENTS = "ready_agents"
     INBOUND = "inbound"

@@ -15,6 +15,7 @@ from typing import Final
 
 from domain.ids import AgentId, AttemptId
 from pacing.answer_model import AccountFacts
+from pacing.answer_rate import SURE_FROM
 from pacing.budget import START_OF_TARGET, START_RELEASING, Budget
 from pacing.calibration import Calibration
 from pacing.experience import Experience
@@ -376,6 +377,7 @@ class Pacer:
             candidates=candidates,
             answer_p=answers.rate(),
             answer_p_high=answers.upper(),
+            dials_known=min(answers.seen, SURE_FROM),
             surge=self.surge.look(snapshot.now),
             totals=Totals(self.dials, self.over, self.live, self.lost, self.wrapped),
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.ids import AgentId, AttemptId
+from pacing.answer_rate import SURE_FROM
 from pacing.forecast import Forecast
 from pacing.settings import PacingSettings
 
@@ -201,6 +202,7 @@ class FloorSnapshot:
         candidates: accounts to be dialed next, best first; empty means "as many as capacity.accounts, average".
         answer_p: the list's present chance that a person answers.
         answer_p_high: its upper 80 % bound while little is known, else the same.
+        dials_known: outcomes of dials that `answer_p` rests on, up to where it is sure.
         surge: how many times as likely as thought persons answer, while the rate itself has not caught up; 1 normally.
         inbound_waiting: incoming calls that wait for these agents now.
         inbound_per_s: incoming calls expected per second (blended campaigns).
@@ -219,6 +221,7 @@ class FloorSnapshot:
     candidates: tuple[Candidate, ...] = ()
     answer_p: float = 0.25
     answer_p_high: float = 0.25
+    dials_known: int = SURE_FROM
     surge: float = 1.0
     inbound_waiting: int = 0
     inbound_per_s: float = 0.0

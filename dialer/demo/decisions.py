@@ -28,6 +28,7 @@ _MEANING: Final[Mapping[CapCode, str]] = {
     CapCode.BAD_SNAPSHOT: "a figure of the floor made no sense",
     CapCode.BRAKE: "the budget of abandoned calls was used up",
     CapCode.THETA: "one more line would have been too likely to reach a person whom no agent could serve",
+    CapCode.LEARNING: "too few calls had ended to know how many people answer",
     CapCode.RATIO: "the fixed number of lines for each ready agent was out",
     CapCode.READY_AGENTS: "each ready agent had a line already, or none was ready",
     CapCode.INBOUND: "agents were kept back for incoming calls",

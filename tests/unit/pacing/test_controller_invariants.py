@@ -13,6 +13,7 @@ from domain.ids import AgentId, AttemptId
 from domain.mode import Mode
 from pacing.controller import brakes, decide
 from pacing.decision import CapCode
+from pacing.experience import Experience
 from pacing.settings import PacingSettings, SettingsError
 from pacing.snapshot import (
     AgentState,
@@ -132,6 +133,31 @@ def test_the_outside_limit_that_bound_is_named(capacity: Capacity, code: CapCode
     assert decision.lines_to_add == 1
     assert [cap.code for cap in decision.caps] == [code]
     assert "1" in decision.words
+
+
+def large_floor(ready: int, ringing: int, known: int) -> FloorSnapshot:
+    forecast = Experience().forecast(1, PacingSettings(), [], [], {})
+    snapshot = floor(Mode.PREDICTIVE, *([READY] * ready), ringing=ringing)
+    return replace(snapshot, forecast=forecast, dials_known=known, theta=0.02)
+
+
+@given(ready=st.integers(1, 1000), ringing=st.integers(0, 1200), known=st.integers(0, 299))
+def test_until_the_answer_rate_is_known_a_line_for_each_ready_agent_must_do(
+    ready: int, ringing: int, known: int
+) -> None:
+    decision = decide(large_floor(ready, ringing, known))
+    assert decision.lines_to_add <= max(0, max(ready, 300) - ringing)
+
+
+def test_a_floor_that_opens_says_that_it_waits_for_the_first_outcomes() -> None:
+    decision = decide(large_floor(1000, 600, known=12))
+    assert decision.lines_to_add == 400
+    assert [cap.code for cap in decision.caps] == [CapCode.LEARNING]
+    assert "at most 1000 lines at once until 300 outcomes tell how many answer (12 known)" in decision.words
+
+
+def test_a_floor_that_knows_its_answer_rate_dials_ahead_of_it() -> None:
+    assert decide(large_floor(1000, 600, known=300)).lines_to_add > 2000
 
 
 def test_an_agent_about_to_leave_gets_no_lines() -> None:
