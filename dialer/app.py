@@ -326,10 +326,14 @@ def status_of(
         str(campaign): f"engine {name} dials for it{_in_brackets(others.get(campaign, {}))}"
         for campaign, name in engine.leases.elsewhere().items()
     }
+    unusable = {
+        str(campaign): f"nothing is dialed, its settings cannot be used: {error}"
+        for campaign, error in engine.unusable().items()
+    }
     return EngineStatus(
         written_at=SystemClock().now().isoformat(),
         link_up=engine.link_up,
-        words={str(campaign): status.sentences for campaign, status in engine.status().items()} | elsewhere,
+        words={str(campaign): status.sentences for campaign, status in engine.status().items()} | unusable | elsewhere,
         trouble="; ".join(words for words in (trouble, engine.holds.warning()) if words),
         calls=dict(Counter(call.record.state.value for call in engine.live())),
         trunks={trunk.limits.name: trunk.words() for trunk in engine.trunks()},

@@ -47,15 +47,16 @@ class CampaignRoster:
 
     Attributes:
         loops: by campaign; the only task that adds and removes is `follow`.
+        unusable: why nothing is dialed for a running campaign whose settings nobody can dial by.
     """
 
     def __init__(self, leases: LeaseBoard, memory: PacingMemory, tools: LoopTools, changed: Callable[[], None]) -> None:
         self.loops: dict[CampaignId, CampaignLoop] = {}
+        self.unusable: dict[CampaignId, str] = {}
         self._leases = leases
         self._memory = memory
         self._tools = tools
         self._changed = changed
-        self._unusable: dict[CampaignId, str] = {}
         self._ended: Counter[CampaignId] = Counter()
         self._written: Counter[CampaignId] = Counter()
 
@@ -128,17 +129,19 @@ class CampaignRoster:
             over = self.loops.pop(gone)
             self._leases.not_leased(gone)
             await self._memory.keep(gone, over.pacer.learned)
+        for gone in self.unusable.keys() - running.keys():
+            del self.unusable[gone]
         for campaign in running.values():
             try:
                 await self._take_over(campaign)
             except SettingsError as error:  # written by somebody else: the commands refuse such settings
                 if (stopped := self.loops.pop(campaign.id, None)) is not None:
                     await self._memory.keep(campaign.id, stopped.pacer.learned)
-                if self._unusable.get(campaign.id) != str(error):
+                if self.unusable.get(campaign.id) != str(error):
                     _log.error("nothing is dialed for a campaign", campaign=campaign.id, error=str(error))
-                self._unusable[campaign.id] = str(error)
+                self.unusable[campaign.id] = str(error)
             else:
-                self._unusable.pop(campaign.id, None)
+                self.unusable.pop(campaign.id, None)
         self._changed()
 
     async def _take_over(self, campaign: Campaign) -> None:

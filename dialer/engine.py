@@ -214,6 +214,10 @@ class Engine:
         """What each running campaign's loop is doing."""
         return {campaign: loop.status() for campaign, loop in self._roster.loops.items()}
 
+    def unusable(self) -> Mapping[CampaignId, str]:
+        """Why nothing is dialed for a running campaign whose settings nobody can dial by."""
+        return self._roster.unusable
+
     def pacer_of(self, campaign: CampaignId) -> CampaignPacer:
         """The pacing of a running campaign, for looking at."""
         return self._roster.loops[campaign].pacer

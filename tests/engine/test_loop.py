@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from accounts import campaigns, tables
+from dialer.app import status_of
 from dialer.testing import world
 from dialer.testing.simulated_switch import Script
 from dialer.testing.world import Setup, World, settings
@@ -85,8 +86,14 @@ def test_settings_that_pacing_cannot_work_by_stop_their_campaign_and_not_the_eng
         await w.until(lambda: bool(w.engine.status()))
         await give(50.0)
         await w.until(lambda: not w.engine.status())
+        said.extend(status_of(w.engine, w.floor).words.values())
         await give(1.0)
         await w.until(lambda: bool(w.engine.status()))
         await w.until_finished(2)
+        said.extend(status_of(w.engine, w.floor).words.values())
 
+    said = []
     world.run(Setup(tmp_path, settings(mode=Mode.POWER), accounts=2, script_for=lambda _: NOBODY), scenario)
+    before, after = said
+    assert before.startswith("nothing is dialed, its settings cannot be used: pacing setting ratio")
+    assert "cannot be used" not in after
