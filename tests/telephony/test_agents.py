@@ -18,13 +18,12 @@ from prometheus_client import CollectorRegistry
 
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.disposition import Details
-from agent_gateway.floor import (
-    REACTION_S,
+from agent_gateway.floor import REACTION_S, Floor
+from agent_gateway.floor_events import (
     AgentChanged,
     CallOrphaned,
     CallTerms,
     Disposed,
-    Floor,
     FloorEvent,
     FloorSettings,
     PreviewEnd,

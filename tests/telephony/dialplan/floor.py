@@ -109,10 +109,10 @@ class Floor:
         """Join and wait until both are in one bridge."""
         mark = len(self.dialer.events)
         await self.redirect(attempt, "fd-connect", leg)
-        first = await self.dialer.until(mark=mark, Event="BridgeEnter", Uniqueid=leg)
-        both = await self.dialer.until(mark=mark, Event="BridgeEnter", Uniqueid=attempt)
-        assert first["BridgeUniqueid"] == both["BridgeUniqueid"]
-        return both
+        person = await self.dialer.until(mark=mark, Event="BridgeEnter", Uniqueid=attempt)
+        bridge = person["BridgeUniqueid"]  # a leg that has just come up may enter its waiting bridge after the mark too
+        agent = await self.dialer.until(mark=mark, Event="BridgeEnter", Uniqueid=leg, BridgeUniqueid=bridge)
+        return max(person, agent, key=lambda event: event.at)
 
     async def hang_up(self, channel: str) -> Event:
         await self.dialer.send("Hangup", Channel=channel)
