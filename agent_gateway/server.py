@@ -21,7 +21,8 @@ from websockets.typing import Origin
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.credentials import NOBODY, CredentialError, matches
 from agent_gateway.disposition import DispositionError
-from agent_gateway.floor import AgentChanged, Floor, FloorEvent, NotDialed, OrderFailed
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import AgentChanged, FloorEvent, NotDialed, OrderFailed
 from agent_gateway.lifecycle import Refusal, Refused
 from agent_gateway.protocol import (
     SIZE_LIMIT,

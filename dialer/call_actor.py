@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import structlog
 
 from agent_gateway.agent import Agent
-from agent_gateway.floor import CallTerms
+from agent_gateway.floor_events import CallTerms
 from dialer.call import CallEvent, CallRecord, CallState, IllegalCallEventError, RefusedInvite, next_state
 from dialer.failover import refused_early
 from dialer.outcome import NEVER_SENT

@@ -22,7 +22,7 @@ from accounts.dispositions import Reach, Said
 from accounts.errors import NotFoundError, StoreError
 from accounts.model import Claim, Refusal
 from agent_gateway.disposition import Recorded
-from agent_gateway.floor import Disposed, StateInterval
+from agent_gateway.floor_events import Disposed, StateInterval
 from compliance.facts import SuppressionKind
 from dialer.listeners import FinishedAttempt
 from domain.clock import Clock

@@ -23,7 +23,8 @@ from accounts.facts import Facts
 from accounts.model import Campaign, Claim, Ending, Refusal, Reservation, Ruling
 from accounts.tallies import Made
 from agent_gateway.agent import Agent
-from agent_gateway.floor import AgentChanged, CallOrphaned, Disposed, Floor, PreviewEnded, ReservationLost
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import AgentChanged, CallOrphaned, Disposed, PreviewEnded, ReservationLost
 from dialer import floor_view
 from dialer.call import CallRecord, CallState, RefusedInvite
 from dialer.call_actor import AgentGone, CallActor, Release

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from accounts.model import Campaign, Claim, Refusal
-from agent_gateway.floor import Disposed
+from agent_gateway.floor_events import Disposed
 from dialer.call import CallRecord
 from domain.ids import AttemptId
 from domain.outcomes import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from accounts.model import CampaignSettings, Reservation
-from agent_gateway.floor import CallTerms
+from agent_gateway.floor_events import CallTerms
 from dialer.asterisk.settings import MachineDetection
 from dialer.call_actor import CallLimits
 from domain.phone import PhoneNumber

@@ -19,7 +19,7 @@ import structlog
 from accounts.model import Campaign, Claim, Order
 from agent_gateway.agent import Agent
 from agent_gateway.agent import AgentState as SeatState
-from agent_gateway.floor import Disposed
+from agent_gateway.floor_events import Disposed
 from dialer.call import CallRecord, CallState
 from dialer.choice import TURNS
 from dialer.floor_view import PACING_STATES, pacing_settings

@@ -22,7 +22,8 @@ from accounts.async_store import AsyncStore
 from accounts.errors import StoreError
 from accounts.model import CampaignSettings, Refusal, RefusalCause
 from accounts.previews import Look
-from agent_gateway.floor import Floor, PreviewEnd, PreviewEnded
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import PreviewEnd, PreviewEnded
 from domain.clock import Clock
 from domain.ids import AttemptId, CampaignId
 

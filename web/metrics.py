@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from agent_gateway.agent import AgentState
-from agent_gateway.floor import PreviewEnd
+from agent_gateway.floor_events import PreviewEnd
 from dialer.app import App
 from dialer.call import CallState
 from dialer.campaign_loop import LoopStatus

@@ -25,7 +25,8 @@ from accounts.model import CampaignSettings, Claim, Refusal, Ruling
 from accounts.records import AccountRecord, PhoneRecord, store_accounts
 from accounts.store import Store, open_store
 from agent_gateway.agent import Agent
-from agent_gateway.floor import Disposed, Floor, StateInterval
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import Disposed, StateInterval
 from dialer.engine import Engine
 from dialer.holds import Holds, NoHolds
 from dialer.listeners import FinishedAttempt

@@ -16,7 +16,7 @@ from accounts.errors import StoreUnreachableError
 from accounts.ledger import reserve_all
 from accounts.tables import attempts, decisions, list_entries
 from agent_gateway.agent import Agent, AgentState, Cause
-from agent_gateway.floor import NotDialed, PreviewEnd
+from agent_gateway.floor_events import NotDialed, PreviewEnd
 from dialer.call_summary import CallSummaries
 from dialer.shared_state import Holder
 from dialer.testing import world

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from agent_gateway.agent import Agent, AgentState, Cause
 from agent_gateway.disposition import Details, DispositionError, Need
-from agent_gateway.floor import (
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import (
     CallOrphaned,
     CallTerms,
     Disposed,
-    Floor,
     FloorEvent,
     FloorSettings,
     OrderFailed,

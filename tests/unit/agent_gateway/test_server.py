@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from agent_gateway.agent import AgentState, Cause
 from agent_gateway.credentials import hash_secret
-from agent_gateway.floor import CallTerms, Floor, StateInterval
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import CallTerms, StateInterval
 from agent_gateway.server import AgentRecord, CallSummary, GatewayServer, ServerSettings
 from dialer.testing.simulated_switch import Script, SimulatedSwitch
 from domain.clock import SystemClock

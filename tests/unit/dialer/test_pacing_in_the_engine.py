@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from accounts.model import Campaign, CampaignStatus, Claim, Order
 from agent_gateway.agent import Agent, AgentState
 from agent_gateway.disposition import COLLECTIONS, Recorded
-from agent_gateway.floor import Disposed
+from agent_gateway.floor_events import Disposed
 from dialer.call import CallRecord, CallState
 from dialer.floor_view import pacing_settings
 from dialer.link_health import LinkHealth

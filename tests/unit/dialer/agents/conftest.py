@@ -10,7 +10,8 @@ import pytest
 
 from agent_gateway.agent import AgentState
 from agent_gateway.credentials import hash_secret
-from agent_gateway.floor import AgentChanged, CallTerms, Floor, FloorEvent, StateInterval
+from agent_gateway.floor import Floor
+from agent_gateway.floor_events import AgentChanged, CallTerms, FloorEvent, StateInterval
 from agent_gateway.server import AgentRecord, CallSummary, GatewayServer, ServerSettings
 from dialer.agent_client import Credentials, GatewayClient
 from dialer.testing.simulated_switch import Script, SimulatedSwitch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent_gateway.agent import AgentState
-from agent_gateway.floor import CallTerms, Disposed, PreviewEnd, PreviewEnded
+from agent_gateway.floor_events import CallTerms, Disposed, PreviewEnd, PreviewEnded
 from agent_gateway.protocol import Bye, Reply, Welcome
 from dialer.agent_client import Credentials, GatewayClient, LinkLost, SignInError
 from dialer.testing.auto_agent import AutoAgent, Habits
