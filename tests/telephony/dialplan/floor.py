@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,6 +144,14 @@ class Floor:
     def recording(self, attempt: str) -> Path:
         return self.exchange.dialer.place.recordings / f"{attempt}.raw"
 
+    async def recorded(self, attempt: str) -> Path:
+        """The recording, once Asterisk has closed it: up to a second of it is written only then, after the hang-up."""
+        file = self.recording(attempt)
+        async with asyncio.timeout(DEADLINE_S):
+            while _has_open(self.exchange.dialer.pid(), file):
+                await asyncio.sleep(0.02)
+        return file
+
     async def clear(self) -> None:
         """Hang up everything on all three sides and wait until it is gone."""
         for instance in (self.exchange.dialer, self.exchange.carrier, self.exchange.phones):
@@ -151,3 +160,11 @@ class Floor:
             for instance in (self.exchange.dialer, self.exchange.carrier, self.exchange.phones):
                 while await instance.console("core show channels concise"):
                     await asyncio.sleep(0.05)
+
+
+def _has_open(process: int | None, file: Path) -> bool:
+    for handle in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            if handle.readlink() == file:
+                return True
+    return False

@@ -50,7 +50,7 @@ async def test_the_recording_holds_the_bridge_from_the_announcement_on_one_party
     attempt = await floor.call("+12025550101", FD_RECORDING="announce_then_record", FD_AMD="1")
     await floor.verdict(attempt)
     seconds = await talk(floor, attempt, leg)
-    said, heard = stereo(floor.recording(attempt))
+    said, heard = stereo(await floor.recorded(attempt))
     likely, at = likeness(heard, sound(floor.exchange.dialer.place.sounds / "recording.wav"))
     assert len(said) / RATE == pytest.approx(seconds, abs=0.15)
     assert likely > 0.9
@@ -68,7 +68,7 @@ async def test_a_join_that_failed_does_not_use_up_the_announcement(floor: Floor)
     await floor.verdict(attempt)
     await floor.redirect(attempt, "fd-connect", lost)
     await talk(floor, attempt, other)
-    _, heard = stereo(floor.recording(attempt))
+    _, heard = stereo(await floor.recorded(attempt))
     assert share_heard(heard, sound(floor.exchange.dialer.place.sounds / "recording.wav")) > 0.6
 
 
@@ -83,7 +83,7 @@ async def test_a_person_the_engine_holds_keeps_the_recording_and_frees_the_agent
     held = await floor.dialer.until(mark=mark, Event="BridgeLeave", Uniqueid=attempt)
     await floor.dialer.until(mark=mark, Event="BridgeLeave", Uniqueid=leg)
     seconds = held.at - first.at + await talk(floor, attempt, leg)
-    said, _ = stereo(floor.recording(attempt))
+    said, _ = stereo(await floor.recorded(attempt))
     assert len(said) / RATE == pytest.approx(seconds, abs=0.2)
 
 
@@ -95,7 +95,7 @@ async def test_the_announcement_is_made_once_though_the_agent_changes(floor: Flo
     await floor.carrier.until(UserEvent="Marked")
     await floor.redirect(attempt, "fd-hold")
     await talk(floor, attempt, second)
-    _, heard = stereo(floor.recording(attempt))
+    _, heard = stereo(await floor.recorded(attempt))
     announcement = sound(floor.exchange.dialer.place.sounds / "recording.wav")
     assert likeness(heard, announcement)[0] > 0.9
     assert likeness(heard[RATE * 2 :], announcement)[0] < 0.5
@@ -116,7 +116,7 @@ async def test_record_alone_announces_nothing(floor: Floor) -> None:
     attempt = await floor.call("+12025550101", FD_RECORDING="record")
     await floor.verdict(attempt)
     seconds = await talk(floor, attempt, leg)
-    said, heard = stereo(floor.recording(attempt))
+    said, heard = stereo(await floor.recorded(attempt))
     assert len(said) / RATE == pytest.approx(seconds, abs=0.15)
     assert tone_db(heard[: RATE // 2], AGENT_HZ) > -35
 
@@ -157,7 +157,7 @@ async def test_a_person_whose_agent_is_lost_is_held_then_joined_to_the_next(floo
     await floor.dialer.until(mark=mark, Event="BridgeLeave", Uniqueid=attempt)
     before = floor.recording(attempt).stat().st_size
     await talk(floor, attempt, second)
-    assert floor.recording(attempt).stat().st_size > before
+    assert (await floor.recorded(attempt)).stat().st_size > before
     assert not floor.dialer.seen(UserEvent="FairdialTreatment", Attempt=attempt)
 
 
