@@ -145,12 +145,8 @@ class Floor:
         return self.exchange.dialer.place.recordings / f"{attempt}.raw"
 
     async def recorded(self, attempt: str) -> Path:
-        """The recording, once Asterisk has closed it: up to a second of it is written only then, after the hang-up."""
-        file = self.recording(attempt)
-        async with asyncio.timeout(DEADLINE_S):
-            while _has_open(self.exchange.dialer.pid(), file):
-                await asyncio.sleep(0.02)
-        return file
+        """The recording of a call that is over."""
+        return await closed(self.exchange.dialer, self.recording(attempt))
 
     async def clear(self) -> None:
         """Hang up everything on all three sides and wait until it is gone."""
@@ -160,6 +156,14 @@ class Floor:
             for instance in (self.exchange.dialer, self.exchange.carrier, self.exchange.phones):
                 while await instance.console("core show channels concise"):
                     await asyncio.sleep(0.05)
+
+
+async def closed(instance: Instance, file: Path) -> Path:
+    """The file, once this Asterisk has closed it: a second or two of it are written only then, after the hang-up."""
+    async with asyncio.timeout(DEADLINE_S):
+        while _has_open(instance.pid(), file):
+            await asyncio.sleep(0.02)
+    return file
 
 
 def _has_open(process: int | None, file: Path) -> bool:

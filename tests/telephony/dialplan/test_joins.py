@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.telephony.dialplan.audio import RATE, likeness, mono, share_heard, sound, stereo, tone_db
-from tests.telephony.dialplan.floor import Floor
+from tests.telephony.dialplan.floor import Floor, closed
 
 pytestmark = pytest.mark.telephony
 CUSTOMER_HZ, AGENT_HZ = 1000, 440
@@ -108,7 +108,14 @@ async def test_the_agent_hears_the_announcement_too(floor: Floor, tmp_path: Path
     attempt = await floor.call("+12025550101", FD_RECORDING="announce_then_record")
     await floor.verdict(attempt)
     await talk(floor, attempt, leg)
-    assert share_heard(mono(heard), sound(floor.exchange.dialer.place.sounds / "recording.wav")) > 0.6
+    await floor.hang_up(leg)
+    assert (
+        share_heard(
+            mono(await closed(floor.exchange.phones, heard)),
+            sound(floor.exchange.dialer.place.sounds / "recording.wav"),
+        )
+        > 0.6
+    )
 
 
 async def test_record_alone_announces_nothing(floor: Floor) -> None:
