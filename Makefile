@@ -58,7 +58,7 @@ compose-test: ## docker-compose.yml for real: from nothing to one recorded call 
 
 bench-pacing: $(VENV)/.ready ## pacing beside its rivals: `make bench-pacing quick` or `make bench-pacing full`
 	@nice $(BIN)/python -m benchmarks.pacing $(or $(filter quick full,$(MAKECMDGOALS)),quick) --publish docs/reference/pacing-results.md
-	@nice $(BIN)/python -m benchmarks.pacing.cost
+	@nice $(BIN)/python -m benchmarks.pacing.cost --publish docs/reference/pacing-cost.md
 	@nice $(BIN)/python -m benchmarks.pacing.value --publish docs/reference/pacing-value.md
 
 bench-pacing-days: $(VENV)/.ready ## a hundred days of 10 and of 100 agents with the day held, about an hour; goes on where it was
