@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -95,18 +95,16 @@ class MeanMatching:
 
     Attributes:
         knob: see above.
-        adapts: whether the knob moves with each answer so that the share abandoned meets the target.
+        adapts: whether the knob moves with each answer so that the share abandoned meets the campaign's target.
+        seen: live answers and abandoned ones that the knob has moved for.
     """
 
     knob: float = 0.0
     adapts: bool = False
-    target: float = 0.03
     tick_s: float = 0.5
     events_up_to: int = 0
     settings: PacingSettings = _FREE_RUNNING
-    seen: tuple[int, int] = field(default=(0, 0))
-    built: int = 0
-    ends_within: dict[str, list[float]] = field(default_factory=dict)
+    seen: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
@@ -131,7 +129,7 @@ class MeanMatching:
         self.seen = (snapshot.totals.answered, snapshot.totals.abandoned)
         agents = max(len(snapshot.agents), 1)
         gain = 2.0 * min(0.25, 1.5 / agents)
-        self.knob = min(max(self.knob + gain * (self.target * answered - abandoned), -3.0), 60.0)
+        self.knob = min(max(self.knob + gain * (snapshot.settings.target * answered - abandoned), -3.0), 60.0)
 
     def _free(self, snapshot: FloorSnapshot, forecast: Forecast) -> float:
         window = max(self.knob, 0.0)

@@ -8,7 +8,7 @@ times agents. There is no forecast in it.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -69,6 +69,11 @@ class LevelSettings:
     maximum: float = 3.0
     limit_pct: float = 3.0
     latest_hhmm: int = 2100
+
+
+def drop_limit_pct(target: float) -> float:
+    """The drop percentage a campaign with this target is set to; 0.1 is the least the setting takes."""
+    return max(100.0 * target, 0.1)
 
 
 def new_level(settings: LevelSettings, seen: LevelInputs) -> float:
@@ -192,7 +197,8 @@ class Vicidial:
             calls_minute=self.calls_minute,
             dropped_minute_pct=self.dropped_minute_pct,
         )
-        self.level = new_level(self.levels, seen)
+        levels = replace(self.levels, limit_pct=drop_limit_pct(snapshot.settings.target))
+        self.level = new_level(levels, seen)
 
     def _pass(self, snapshot: FloorSnapshot) -> int:
         states = [agent.state for agent in snapshot.agents]

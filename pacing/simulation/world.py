@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from random import Random
 from typing import Any, Final
@@ -105,7 +105,8 @@ class World:
         self._ring, self._talk, self._wrap = load.ring_human.sampler(), load.talk.sampler(), load.wrap.sampler()
         self._others = [(other.kind, other.share, other.after.sampler()) for other in load.other]
         self._relative = deque[float]()
-        self.pacer = Pacer(self.policy.settings)
+        # The target belongs to the floor, as a campaign's does: whatever the policy, this is what it is held to.
+        self.pacer = Pacer(replace(self.policy.settings, target=load.target))
         self.measure = Measure(load.warm_up_s, load.length_s)
 
     _lines: Random = field(init=False)

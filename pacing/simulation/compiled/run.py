@@ -24,7 +24,7 @@ from pacing.simulation.distributions import Spread
 from pacing.simulation.measure import report_of
 from pacing.simulation.policies import PolicyError, policy_named
 from pacing.simulation.policy import EVERY_TEAM, Production
-from pacing.simulation.vicidial import Method, Vicidial
+from pacing.simulation.vicidial import Method, Vicidial, drop_limit_pct
 from pacing.simulation.workload import Workload
 
 SAMPLES: Final = 200_000
@@ -44,7 +44,7 @@ def simulate(load: Workload, policy: str, seed: int) -> dict[str, object]:
         PolicyError: no such policy, or one that has no compiled twin.
     """
     forecast = true_forecast(load)
-    rule, tick_s, tables_of_rule = _rule(policy, forecast)
+    rule, tick_s, tables_of_rule = _rule(policy, forecast, load.target)
     world = _world(load, forecast, rule, tables_of_rule)
     world.floats[s.REACHED], world.floats[s.DIALS] = 12.5, 50.0
     world.floats[s.GAP_S] = 1.0
@@ -55,7 +55,7 @@ def simulate(load: Workload, policy: str, seed: int) -> dict[str, object]:
     return _report(world)
 
 
-def _rule(policy: str, forecast: Forecast) -> tuple[Floats, float, tuple[Floats, Floats]]:
+def _rule(policy: str, forecast: Forecast, target: float) -> tuple[Floats, float, tuple[Floats, Floats]]:
     """The policy's figures, its period, and its tables of talking and wrapping agents."""
     rule = np.zeros(12)
     middle = (forecast.talk_busy[2], forecast.wrap_busy[2])
@@ -80,7 +80,7 @@ def _rule(policy: str, forecast: Forecast) -> tuple[Floats, float, tuple[Floats,
         case Vicidial(levels=levels):
             rule[0], rule[2:10] = rules.VICIDIAL, (
                 chosen.level, _METHODS[levels.method], levels.target_difference, levels.intensity, levels.maximum,
-                levels.limit_pct, levels.latest_hhmm, chosen.available_only,
+                drop_limit_pct(target), levels.latest_hhmm, chosen.available_only,
             )  # fmt: skip
         case _:
             raise PolicyError(f"policy {policy!r} has no compiled twin")

@@ -118,6 +118,25 @@ def test_every_policy_runs_and_serves_calls(policy: str) -> None:
     assert 0.2 < float(str(report["utilisation"])) < 1.0
 
 
+@pytest.mark.parametrize("policy", ["predictive", "eis", "vicidial-average:max=4"])
+def test_a_wider_target_of_the_workload_is_used_by_every_policy_that_steers(policy: str) -> None:
+    lost = [
+        float(str(World(load, policy_named(policy), 3).run().report()["abandonment"]))
+        for load in (
+            floor(10, 0.25, 60, 1.5, target={"abandonment": target, "window": "none"}) for target in (0.005, 0.2)
+        )
+    ]
+    assert lost[1] > lost[0] + 0.02
+
+
+@pytest.mark.parametrize("policy", ["predictive", "eis", "vicidial-hard"])
+def test_the_snapshot_holds_the_target_of_the_workload(policy: str) -> None:
+    targets: set[float] = set()
+    load = floor(4, 0.25, 60, 0.1, target={"abandonment": 0.07, "window": "none"})
+    World(load, policy_named(policy), 1, watcher=lambda seen, _: targets.add(seen.settings.target)).run()
+    assert targets == {0.07}
+
+
 def test_the_same_seed_gives_the_same_floor() -> None:
     load = floor(6, 0.25, 60, 0.3)
     first, second, other = (World(load, policy_named("predictive"), s).run().report() for s in (4, 4, 5))

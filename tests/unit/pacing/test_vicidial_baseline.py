@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pacing.simulation.vicidial import LevelInputs, LevelSettings, Method, calls_to_make, new_level
+from pacing.simulation.vicidial import LevelInputs, LevelSettings, Method, calls_to_make, drop_limit_pct, new_level
 
 pytestmark = pytest.mark.unit
 
@@ -46,6 +46,11 @@ def test_half_the_last_minute_dropped_halves_the_level() -> None:
     settings = LevelSettings(AVERAGE, target_difference=-2, maximum=5)
     seen = LevelInputs(2.5, 2, 20, 1200, 400, 1.0, calls_minute=25, dropped_minute_pct=51)
     assert new_level(settings, seen) == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize(("target", "percent"), [(0.0, 0.1), (0.03, 3.0), (0.05, 5.0)])
+def test_the_drop_limit_is_the_campaigns_target(target: float, percent: float) -> None:
+    assert drop_limit_pct(target) == percent
 
 
 def test_a_team_below_the_threshold_dials_at_level_one() -> None:
