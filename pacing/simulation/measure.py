@@ -80,8 +80,11 @@ class Measure:
             return
         self.abandoned += abandoned
         self.served += not abandoned
-        for counts, length in ((self.blocks, BLOCK_S), (self.day_counts, DAY_S)):
-            tally = counts.setdefault(int(now // length), [0, 0])
+        for counts, index in (
+            (self.blocks, int(now // BLOCK_S)),
+            (self.day_counts, int((now - self.begin) // DAY_S)),
+        ):
+            tally = counts.setdefault(index, [0, 0])
             tally[0] += 1
             tally[1] += abandoned
 

@@ -14,7 +14,7 @@ from typing import Final
 from pacing.simulation.distributions import Spread
 
 DAY_S: Final = 8 * 3600.0
-"""A simulated working day: the accounting window "day" of a workload."""
+"""A simulated working day: the accounting window "day" of a workload. The first begins when the warm-up ends."""
 MOST_AGENT_HOURS: Final = 500_000
 """A study of more than this would run for days."""
 WINDOWS: Final = ("day", "day_law", "none")

@@ -160,9 +160,7 @@ class World:
             self._decide()
 
     def _decide(self) -> None:
-        day = int(self.now // DAY_S)
-        if day != self.day:
-            self.day, self.day_answered, self.day_abandoned = day, 0, 0
+        self._roll_day()
         snapshot = self.pacer.snapshot(
             self.now, tallies=self._tallies(), capacity=_CAPACITY, health=_HEALTH, candidates=self._candidates()
         )
@@ -180,11 +178,17 @@ class World:
             if not self._dial(reserve=decision.reserve, q=decision.q):
                 break
 
+    def _roll_day(self) -> None:
+        """Days are the 8-hour blocks after the warm-up, which is a block of its own (-1): those the answer reports."""
+        day = int((self.now - self.workload.warm_up_s) // DAY_S) if self.now >= self.workload.warm_up_s else -1
+        if day != self.day:
+            self.day, self.day_answered, self.day_abandoned = day, 0, 0
+
     def _tallies(self) -> tuple[WindowTally, ...]:
         load = self.workload
         if load.window == "none":
             return ()
-        left = min(DAY_S * (self.day + 1), load.length_s) - self.now
+        left = min(load.warm_up_s + DAY_S * (self.day + 1), load.length_s) - self.now
         binds = load.window == "day_law"
         return (WindowTally("day", load.target, self.day_answered, self.day_abandoned, binds, left),)
 
@@ -311,6 +315,7 @@ class World:
         return agent.state is AgentState.RESERVED and agent.id in self.agents
 
     def _count_answer(self, *, abandoned: bool) -> None:
+        self._roll_day()
         self.day_answered += 1
         self.day_abandoned += abandoned
         self.measure.answer(self.now, abandoned=abandoned)

@@ -208,8 +208,9 @@ def count_answer(world: State, abandoned: bool) -> None:
     ints[s.ABANDONED] += abandoned
     world.blocks[int(now // 900.0), 0] += 1
     world.blocks[int(now // 900.0), 1] += abandoned
-    world.days[int(now // 28800.0), 0] += 1
-    world.days[int(now // 28800.0), 1] += abandoned
+    day = int((now - world.load[s.BEGIN_S]) // 28800.0)
+    world.days[day, 0] += 1
+    world.days[day, 1] += abandoned
 
 
 @inner

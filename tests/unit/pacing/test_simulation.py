@@ -137,6 +137,35 @@ def test_the_snapshot_holds_the_target_of_the_workload(policy: str) -> None:
     assert targets == {0.07}
 
 
+@pytest.mark.parametrize(
+    ("warm_up_s", "hours", "days"), [(0.0, 15.9, 2), (1200.0, 16.5, 3), (3600.0, 16.9, 2), (30_000.0, 9.0, 1)]
+)
+def test_the_days_of_the_answer_are_the_days_that_were_held(warm_up_s: float, hours: float, days: int) -> None:
+    held: dict[int, tuple[int, int]] = {}
+    world = World(
+        floor(3, 0.4, 30, hours, warm_up_s=warm_up_s), policy_named("power:2"), 1,
+        watcher=lambda seen, _: held.update(
+            {int((seen.now - warm_up_s) // 28800): (seen.tallies[0].answered, seen.tallies[0].abandoned)}
+        ),
+    )  # fmt: skip
+    measured = world.run()
+    found = [held[day] for day in range(days)]  # as of the last decision of each day: an answer or two may follow
+    told = [measured.day_counts[day] for day in range(days)]
+    assert sorted(measured.day_counts) == list(range(days))
+    assert [answered for answered, _ in found] == pytest.approx([answered for answered, _ in told], abs=2)
+    assert [abandoned for _, abandoned in found] == pytest.approx([abandoned for _, abandoned in told], abs=2)
+
+
+def test_the_warm_up_is_a_window_of_its_own_and_each_says_how_long_it_lasts() -> None:
+    left: dict[float, float] = {}
+    load = floor(3, 0.4, 30, 9.0, warm_up_s=1800.0)
+    World(load, policy_named("fixed:1"), 1,
+          watcher=lambda seen, _: left.update({seen.now: seen.tallies[0].remaining_s})).run()  # fmt: skip
+    assert {at: left[at] for at in (0.0, 1799.5, 1800.0, 30599.5, 30600.0, 32400.0)} == {
+        0.0: 1800.0, 1799.5: 0.5, 1800.0: 28800.0, 30599.5: 0.5, 30600.0: 1800.0, 32400.0: 0.0
+    }  # fmt: skip
+
+
 def test_the_same_seed_gives_the_same_floor() -> None:
     load = floor(6, 0.25, 60, 0.3)
     first, second, other = (World(load, policy_named("predictive"), s).run().report() for s in (4, 4, 5))
