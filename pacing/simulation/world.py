@@ -20,7 +20,7 @@ from pacing.floor import Pacer
 from pacing.simulation.measure import Measure
 from pacing.simulation.policy import Policy
 from pacing.simulation.workload import DAY_S, Workload
-from pacing.snapshot import AgentState, Candidate, Capacity, FloorSnapshot, Health, WindowTally
+from pacing.snapshot import AgentState, Candidate, Capacity, FloorSnapshot, Health, LineStage, WindowTally
 
 Watcher = Callable[[FloorSnapshot, PacingDecision], None]
 Stopwatch = Callable[[], float]
@@ -294,11 +294,17 @@ class World:
         self._line_over(line)
 
     def _release(self, attempt: AttemptId) -> None:
+        """Give a line up, if it may be: what a policy says of an answered or a young one changes nothing."""
         line = self.flying.get(attempt)
-        if line is not None and not line.over:
+        if line is not None and not line.over and self._may_be_released(attempt):
             self.pacer.ended(attempt, self.now, released=True)
             self.measure.released += 1
             self._line_over(line, prompt=False)
+
+    def _may_be_released(self, attempt: AttemptId) -> bool:
+        """Whether the line rings and has rung for as long as the law asks."""
+        seen = self.pacer.lines[attempt]
+        return seen.stage is LineStage.RINGING and seen.since <= self.now - self.pacer.settings.min_ring_s
 
     def _line_over(self, line: Line, *, prompt: bool = True) -> None:
         """A line ends without an agent; one reserved for it is ready again."""

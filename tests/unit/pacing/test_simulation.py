@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from pacing.simulation.statistics import at_least, binomial_interval, lower_boun
 from pacing.simulation.study import standard_document
 from pacing.simulation.workload import Step, Workload, WorkloadError, parse
 from pacing.simulation.world import World
-from pacing.snapshot import FloorSnapshot
+from pacing.snapshot import FloorSnapshot, LineStage, LineView
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +50,21 @@ class OpenLoop:
             self.due += self.random.expovariate(self.per_s)
             lines += 1
         return PacingDecision(snapshot.now, lines, False, (), Mode.PREDICTIVE, 0.0, None, (), "open loop")
+
+
+@dataclass(slots=True)
+class Releasing:
+    """Two lines per idle agent, and it wants to be rid of every line that is `wanted`."""
+
+    wanted: Callable[[FloorSnapshot, LineView], bool]
+    name: str = "releasing"
+    tick_s: float = 0.5
+    events_up_to: int = 0
+    settings: PacingSettings = field(default_factory=lambda: PacingSettings(mode=Mode.PREDICTIVE))
+
+    def decide(self, snapshot: FloorSnapshot) -> PacingDecision:
+        unwanted = tuple(line.attempt for line in snapshot.lines if self.wanted(snapshot, line))
+        return replace(policy_named("power:2").decide(snapshot), release=unwanted)
 
 
 def erlang_b(agents: int, load: float) -> float:
@@ -164,6 +180,27 @@ def test_the_warm_up_is_a_window_of_its_own_and_each_says_how_long_it_lasts() ->
     assert {at: left[at] for at in (0.0, 1799.5, 1800.0, 30599.5, 30600.0, 32400.0)} == {
         0.0: 1800.0, 1799.5: 0.5, 1800.0: 28800.0, 30599.5: 0.5, 30600.0: 1800.0, 32400.0: 0.0
     }  # fmt: skip
+
+
+def _must_stay(snapshot: FloorSnapshot, line: LineView) -> bool:
+    return line.stage is not LineStage.RINGING or line.since > snapshot.now - 15.0
+
+
+def test_a_policy_is_not_rid_of_a_line_that_answered_or_has_not_rung_long_enough() -> None:
+    load = floor(8, 0.5, 30, 0.3, post_dial_delay_s=4)
+    cheating, honest = (
+        World(load, Releasing(wanted), 1).run().report() for wanted in (_must_stay, lambda _snapshot, _line: False)
+    )
+    assert cheating == honest
+    assert int(str(honest["abandoned"])) > 0
+
+
+def test_a_line_that_has_rung_long_enough_is_released_once() -> None:
+    policy = Releasing(lambda snapshot, line: not _must_stay(snapshot, line))
+    twice = World(floor(8, 0.1, 30, 0.3), Releasing(lambda _snapshot, _line: True), 1).run().report()
+    report = World(floor(8, 0.1, 30, 0.3), policy, 1).run().report()
+    assert twice == report
+    assert int(str(report["released"])) > 100
 
 
 def test_the_same_seed_gives_the_same_floor() -> None:
