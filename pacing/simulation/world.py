@@ -271,24 +271,27 @@ class World:
             self._line_over(line)
             return
         if self.workload.human_as_machine > 0.0 and self._rest.random() < self.workload.human_as_machine:
-            self.pacer.abandoned(line.attempt, self.now)
-            self._count_answer(abandoned=True)
-            self._line_over(line)
+            self._abandon(line)
             return
         self.pacer.judged(line.attempt, self.now, human=True)
+        if self.workload.verdict_lag_s > self.workload.grace_s:
+            self._abandon(line)  # known to be a person too late, whoever is free
+            return
         kept = line.reserved is not None and self._is_kept(line.reserved)
         agent = line.reserved if kept else self._next_idle()
         if agent is not None:
             self._serve(line, agent)
             return
         self.waiting.append(line)
-        patience = max(self.workload.grace_s - self.workload.verdict_lag_s, 0.0)
-        self._at(self.now + patience, Event.DEADLINE, line)
+        self._at(self.now + (self.workload.grace_s - self.workload.verdict_lag_s), Event.DEADLINE, line)
 
     def _deadline(self, line: Line, _mark: int) -> None:
         if line.over:
             return
         self.waiting.remove(line)
+        self._abandon(line)
+
+    def _abandon(self, line: Line) -> None:
         self.pacer.abandoned(line.attempt, self.now)
         self._count_answer(abandoned=True)
         self._line_over(line)

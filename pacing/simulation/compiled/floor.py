@@ -312,6 +312,10 @@ def verdict(world: State, line: int, mark: int) -> None:
         count_answer(world, True)
         line_over(world, line, True)
         return
+    if load[s.VERDICT_LAG_S] > load[s.GRACE_S]:
+        count_answer(world, True)
+        line_over(world, line, True)
+        return
     agent = world.line_agent[line]
     if agent < 0 or world.agent_state[agent] != s.RESERVED:
         agent = longest_idle(world)
@@ -321,8 +325,7 @@ def verdict(world: State, line: int, mark: int) -> None:
     world.line_stage[line] = s.WAITING
     world.waiting[world.ints[s.N_WAITING]] = line
     world.ints[s.N_WAITING] += 1
-    patience = max(load[s.GRACE_S] - load[s.VERDICT_LAG_S], 0.0)
-    push(world, world.floats[s.NOW] + patience, s.DEADLINE, line, mark)
+    push(world, world.floats[s.NOW] + (load[s.GRACE_S] - load[s.VERDICT_LAG_S]), s.DEADLINE, line, mark)
 
 
 @inner

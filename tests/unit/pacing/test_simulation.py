@@ -203,6 +203,16 @@ def test_a_line_that_has_rung_long_enough_is_released_once() -> None:
     assert int(str(report["released"])) > 100
 
 
+@pytest.mark.parametrize("policy", ["progressive", "power:1"])
+def test_a_verdict_that_comes_after_the_grace_abandons_everybody(policy: str) -> None:
+    late, in_time = (
+        World(floor(5, 0.4, 30, 0.3, grace_s=1.0, verdict_lag_s=lag), policy_named(policy), 1).run().report()
+        for lag in (1.01, 1.0)
+    )
+    assert late["answered"] == late["abandoned"] != 0
+    assert float(str(in_time["abandonment"])) < 0.5
+
+
 def test_the_same_seed_gives_the_same_floor() -> None:
     load = floor(6, 0.25, 60, 0.3)
     first, second, other = (World(load, policy_named("predictive"), s).run().report() for s in (4, 4, 5))
