@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 from domain.ids import AgentId, AttemptId
+from domain.mode import Mode
 from pacing.decision import PacingDecision
 from pacing.floor import Pacer
 from pacing.simulation.measure import Measure
@@ -164,6 +165,9 @@ class World:
         snapshot = self.pacer.snapshot(
             self.now, tallies=self._tallies(), capacity=_CAPACITY, health=_HEALTH, candidates=self._candidates()
         )
+        if self.policy.settings.mode is Mode.POWER:
+            # As in the engine: a fixed ratio is what this mode promises, and no forecast overrules it.
+            snapshot = replace(snapshot, forecast=None)
         if self.stopwatch is None:
             decision = self.policy.decide(snapshot)
         else:

@@ -21,7 +21,7 @@ from pacing.simulation.statistics import at_least, binomial_interval, lower_boun
 from pacing.simulation.study import standard_document
 from pacing.simulation.workload import Step, Workload, WorkloadError, parse
 from pacing.simulation.world import World
-from pacing.snapshot import FloorSnapshot, LineStage, LineView
+from pacing.snapshot import AgentState, FloorSnapshot, LineStage, LineView
 
 pytestmark = pytest.mark.unit
 
@@ -211,6 +211,20 @@ def test_a_verdict_that_comes_after_the_grace_abandons_everybody(policy: str) ->
     )
     assert late["answered"] == late["abandoned"] != 0
     assert float(str(in_time["abandonment"])) < 0.5
+
+
+def test_a_fixed_ratio_dials_without_a_forecast_as_the_engine_does() -> None:
+    seen: list[tuple[FloorSnapshot, PacingDecision]] = []
+    load = floor(6, 0.3, 40, 0.5, target={"abandonment": 0.03, "window": "none"})
+    World(load, policy_named("ratio:2.5"), 1, watcher=lambda *both: seen.append(both)).run()
+    calm = [both for both in seen if not both[0].tallies]  # no alarm of abandoned calls
+    wanted = [
+        math.floor(2.5 * sum(agent.state is AgentState.READY for agent in snapshot.agents)) - len(snapshot.lines)
+        for snapshot, _ in calm
+    ]
+    assert {(snapshot.forecast, decision.q) for snapshot, decision in seen} == {(None, None)}
+    assert [decision.lines_to_add for _, decision in calm] == [max(0, lines) for lines in wanted]
+    assert sum(decision.lines_to_add for _, decision in calm) > 100
 
 
 def test_the_same_seed_gives_the_same_floor() -> None:
