@@ -46,7 +46,7 @@ def simulate(
     load = _read(workload)
     result = _run_recorded(load, World(load, chosen, load.seed if seed is None else seed), record)
     if as_json:
-        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
     else:
         _print(result)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -129,7 +128,11 @@ def report_of(
     blocks: Sequence[tuple[int, int]],
     days: Sequence[tuple[int, int]],
 ) -> dict[str, object]:
-    """The figures of a run from its counts; `blocks` and `days` hold live answers and abandoned ones."""
+    """The figures of a run from its counts; `blocks` and `days` hold live answers and abandoned ones.
+
+    What there was nothing to make of is None: the wait per call when nobody was served, the worst quarter of an hour
+    when none had enough answers.
+    """
     answered = served + abandoned
     signed_in = talk_s + wrap_s + idle_s + paused_s
     judged = [lower_bound(lost, n) for n, lost in blocks if n >= BLOCK_LEAST]
@@ -143,6 +146,6 @@ def report_of(
         "worst_15min": max(judged, default=None),
         "days": [lost / n for n, lost in days],
         "lines_per_agent": (line_s + talk_s) / agent_s if agent_s else 0.0,
-        "idle_s_per_call": idle_s / served if served else math.inf,
+        "idle_s_per_call": idle_s / served if served else None,
         "agent_hours": agent_s / 3600.0,
     }

@@ -52,6 +52,14 @@ def test_the_answer_names_what_was_asked_and_what_came_out(tmp_path: Path) -> No
     assert {"lines_per_agent", "idle_s_per_call", "decision_ms"} <= set(answer)
 
 
+def test_a_floor_that_serves_nobody_answers_with_valid_json(tmp_path: Path) -> None:
+    late = workload(tmp_path, grace_s=0, verdict_lag_s=1)
+    result = run(app, ["--workload", str(late), "--policy", "power:1", "--json"])
+    assert result.exit_code == 0
+    assert "Infinity" not in result.stdout
+    assert json.loads(result.stdout)["idle_s_per_call"] is None
+
+
 def test_a_recording_replays_and_a_changed_one_is_noticed(tmp_path: Path) -> None:
     record = tmp_path / "decisions.jsonl"
     assert run(app, ["--workload", str(workload(tmp_path)), "--record", str(record)]).exit_code == 0
