@@ -75,6 +75,8 @@ def _read(path: Path) -> Workload:
         _fail(f"{path} is not a JSON file")
     except WorkloadError as error:
         _fail(f"{path}: {error}")
+    except ValueError:  # the reader of JSON gives up on an integer of thousands of digits
+        _fail(f"{path} holds an integer with thousands of digits: give a number that can be")
 
 
 def _fail(words: str) -> NoReturn:

@@ -184,13 +184,21 @@ def _list(value: object, field: str) -> list[object]:
 
 
 def _number(value: object, field: str, *, low: float = 0.0, high: float = 1e9, above: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(_float(value)):
         raise WorkloadError(f"workload field {field} must be a number")
-    if not low <= value <= high or (above and value == low):
-        raise WorkloadError(
-            f"workload field {field} is {value}: it must lie {'above' if above else 'from'} {low:g} up to {high:g}"
-        )
-    return float(value)
+    number = _float(value)
+    if not low <= number <= high or (above and number == low):
+        bounds = f"{'above' if above else 'from'} {low:g} up to {high:g}"
+        raise WorkloadError(f"workload field {field} is {number:.15g}: it must lie {bounds}")
+    return number
+
+
+def _float(value: float) -> float:
+    """The number; one too large for any float is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value > 0 or -1)
 
 
 def _whole(value: object, field: str) -> int:
@@ -203,6 +211,8 @@ def _whole(value: object, field: str) -> int:
 def _text(value: object, field: str) -> str:
     if not isinstance(value, str) or not value:
         raise WorkloadError(f"workload field {field} must be a text")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise WorkloadError(f"workload field {field} holds half a character (a lone surrogate)")
     return value
 
 

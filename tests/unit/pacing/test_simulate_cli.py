@@ -24,7 +24,13 @@ def workload(folder: Path, **changes: object) -> Path:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "is not a JSON file"), ("[]", "must be an object"), ('{"name": "x"}', "is missing")],
+    [
+        ("{", "is not a JSON file"),
+        ("[]", "must be an object"),
+        ('{"name": "x"}', "is missing"),
+        ('{"name": "x", "hours": ' + "9" * 5000 + "}", "an integer with thousands of digits"),
+        (json.dumps({**standard_document(4, 0.3, 30), "hours": 10**400}), "workload field hours is inf"),
+    ],
 )
 def test_a_file_that_is_no_workload_ends_with_one_clear_line(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "bad.json"

@@ -299,6 +299,12 @@ def test_a_mass_log_out_stops_dialing_at_once() -> None:
         ("post_dial_delay_s", -6),
         ("pauses", {"per_agent_hour": -1}),
         ("warm_up_s", 1e8),
+        ("hours", 10**400),
+        ("hours", -(10**400)),
+        ("seed", 10**400),
+        ("talk", {"dist": "fixed", "value": 10**400}),
+        ("agents", [{"from_s": 0, "n": 10**400}]),
+        ("name", "half of a \ud83d"),
     ],
 )
 def test_an_impossible_workload_is_refused_by_the_name_of_the_field(field: str, value: object) -> None:
