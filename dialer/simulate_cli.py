@@ -79,9 +79,9 @@ def _read(path: Path) -> Workload:
         _fail(f"{path} holds an integer with thousands of digits: give a number that can be")
 
 
-def _fail(words: str) -> NoReturn:
+def _fail(words: str, status: int = 2) -> NoReturn:
     Console(stderr=True).print(f"simulate: {words}", style="red", highlight=False, markup=False)
-    raise typer.Exit(2)
+    raise typer.Exit(status)
 
 
 def _print(result: dict[str, object]) -> None:
@@ -105,6 +105,8 @@ def replay_recording(recording: Annotated[Path, typer.Argument(help="A file writ
         _fail(f"cannot read {recording}: {error}")
     except RecordingError as error:
         _fail(f"{recording}: {error}")
+    if not decisions:
+        _fail(f"{recording} holds no decision: there is nothing to compare", status=1)
     Console().print(f"{decisions} decisions taken again, {different} different", highlight=False)
     if different:
         raise typer.Exit(1)

@@ -74,6 +74,23 @@ def test_a_recording_replays_and_a_changed_one_is_noticed(tmp_path: Path) -> Non
     assert run(app, ["replay", str(record)]).exit_code == 1
 
 
+@pytest.mark.parametrize("content", ["", '{"snapshot": {"now": 1.0, "settings": {}, "agents": []}}'])
+def test_a_recording_without_a_decision_is_not_taken_for_one_that_agrees(tmp_path: Path, content: str) -> None:
+    record = tmp_path / "decisions.jsonl"
+    record.write_text(content)
+    result = run(app, ["replay", str(record)])
+    assert result.exit_code == 1
+    assert "holds no decision" in " ".join(result.stderr.split())
+
+
+def test_a_recording_that_cannot_be_read_is_said_so_by_its_line(tmp_path: Path) -> None:
+    record = tmp_path / "decisions.jsonl"
+    record.write_text('{"snapshot": {"now": 1.0, "settings": null, "agents": []}}\n{"decision": {}}\n')
+    result = run(app, ["replay", str(record)])
+    assert result.exit_code == 2
+    assert "line 1 of the recording" in " ".join(result.stderr.split())
+
+
 def test_what_if_answers_with_ranges_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "teams.svg"
     result = run(

@@ -243,10 +243,55 @@ def test_a_recording_replays_to_the_same_bytes() -> None:
     assert all(recorded == again for recorded, again in pairs)
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", "nonsense", '{"snapshot": {"now": 1, "bad": 2}}', '{"decision": {}}'])
+@pytest.mark.parametrize(
+    "line",
+    ["{}", "[]", "nonsense", '{"snapshot": {"now": 1, "bad": 2}}', '{"decision": {}}', "[" * 100_000,
+     '{"snapshot": {"now": ' + "9" * 5000 + "}}", '{"forecast": {"version": 1, "routes": {}}}',
+     '{"forecast": {"version": 1, "routes": {"": [1]}, "grid": [1]}}'],
+    ids=lambda line: line[:40],
+)  # fmt: skip
 def test_a_line_that_is_no_recording_is_refused_by_its_number(line: str) -> None:
     with pytest.raises(RecordingError, match="line 1"):
         list(replay([line]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"settings": None}, "settings cannot be null"),
+        ({"settings": {"mode": "blended"}}, "blended"),
+        ({"settings": {"ratio": 1e9}}, "ratio"),
+        ({"tallies": [5]}, "tallies cannot be 5"),
+        ({"tallies": [None]}, "tallies cannot be null"),
+        ({"tallies": {}}, "tallies cannot be {}"),
+        ({"agents": [{"agent": 5, "state": "ready", "since": 0}]}, "agent cannot be 5"),
+        ({"agents": [{"agent": "a", "state": "asleep", "since": 0}]}, "asleep"),
+        ({"agents": [{"agent": "a", "state": "ready", "since": 0, "skills": [1]}]}, "skills cannot be 1"),
+        ({"now": "noon"}, "now cannot be"),
+        ({"now": True}, "now cannot be true"),
+        ({"now": 10**400}, "too large"),
+        ({"dials_known": 1.5}, "dials_known cannot be 1.5"),
+        ({"capacity": {"accounts": "all"}}, "accounts cannot be"),
+        ({"forecast": 3}, "forecast 3 are missing"),
+        ({"colour": "blue"}, "unknown field 'colour'"),
+    ],
+)
+def test_a_snapshot_with_a_field_that_cannot_be_is_refused_by_line_and_field(
+    changes: dict[str, object], words: str
+) -> None:
+    fields = {"now": 1.0, "settings": {"mode": "predictive"}, "agents": [], **changes}
+    with pytest.raises(RecordingError, match=rf"line 1 .*{words}"):
+        list(replay([json.dumps({"snapshot": fields}), '{"decision": {}}']))
+
+
+@pytest.mark.parametrize("table", ["grid", "talk_busy", "routes"])
+def test_tables_of_another_shape_are_refused(table: str) -> None:
+    lines: list[str] = []
+    World(floor(2, 0.25, 60, 0.01), policy_named("predictive"), 1, watcher=Recorder(lines.append)).run()
+    document = json.loads(lines[0])
+    document["forecast"][table] = {"": [[0.5]] * 4} if table == "routes" else [0.5]
+    with pytest.raises(RecordingError, match=r"line 1 .*shape"):
+        list(replay([json.dumps(document), *lines[1:]]))
 
 
 def test_a_mass_log_out_stops_dialing_at_once() -> None:
