@@ -44,21 +44,22 @@ def simulate(
     except PolicyError as error:
         _fail(str(error))
     load = _read(workload)
-    result = _run_recorded(load, World(load, chosen, load.seed if seed is None else seed), record)
+    world = World(load, chosen, load.seed if seed is None else seed)
+    result = _run_recorded(load, world, record, policy)
     if as_json:
         sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
     else:
         _print(result)
 
 
-def _run_recorded(load: Workload, world: World, record: Path | None) -> dict[str, object]:
+def _run_recorded(load: Workload, world: World, record: Path | None, policy: str) -> dict[str, object]:
     world.stopwatch = SystemClock().monotonic
     if record is None:
         measured = world.run()
     else:
         try:
             with record.open("w", encoding="utf-8") as file:
-                world.watcher = Recorder(file.write)
+                world.watcher = Recorder(file.write, policy)
                 measured = world.run()
         except OSError as error:
             _fail(f"cannot write {record}: {error.strerror}; choose another file")
@@ -94,11 +95,11 @@ def _print(result: dict[str, object]) -> None:
 
 @app.command("replay")
 def replay_recording(recording: Annotated[Path, typer.Argument(help="A file written by --record.")]) -> None:
-    """Take every recorded decision again and compare, byte for byte."""
+    """Take every recorded decision again, by the policy that took it, and compare, byte for byte."""
     decisions = different = 0
     try:
         with recording.open(encoding="utf-8") as file:
-            for recorded, again in replay(file):
+            for recorded, again in replay(file, lambda name: policy_named(name).decide):
                 decisions += 1
                 different += recorded != again
     except (OSError, UnicodeDecodeError) as error:

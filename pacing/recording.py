@@ -1,7 +1,8 @@
 """Snapshots and decisions as lines of JSON, exact to the last bit, so that a recorded decision can be taken again.
 
-A recording holds one object a line: `{"forecast": ...}` whenever new tables came into use, then pairs of
-`{"snapshot": ...}` and `{"decision": ...}`. Numbers are written so that reading gives the same floats.
+A recording holds one object a line: first `{"recording": {"format": 1, "policy": ...}}`, then `{"forecast": ...}`
+whenever new tables came into use, and pairs of `{"snapshot": ...}` and `{"decision": ...}`. Numbers are written so that
+reading gives the same floats. A recording without the first line is one of the engine's own decisions.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ import typing
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 
 from pacing.controller import decide
 from pacing.decision import PacingDecision
 from pacing.forecast import AGE_BINS, ELAPSED_BINS, PACES, Forecast, from_jsonable, to_jsonable
 from pacing.snapshot import FloorSnapshot
+
+FORMAT: Final = 1
+"""Of recordings; another one is not read."""
+Decide = Callable[[FloorSnapshot], PacingDecision]
 
 
 class RecordingError(ValueError):
@@ -26,10 +32,21 @@ class RecordingError(ValueError):
 
 @dataclasses.dataclass(slots=True)
 class Recorder:
-    """Turns what a loop sees and decides into lines."""
+    """Turns what a loop sees and decides into lines.
+
+    Attributes:
+        write: takes each line.
+        policy: name of who decides, by which a replay makes the same one again; "" for the engine's own rule.
+        version: of the forecast written last.
+    """
 
     write: Callable[[str], object]
+    policy: str = ""
     version: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.policy:
+            self.write(_dump({"recording": {"format": FORMAT, "policy": self.policy}}))
 
     def __call__(self, snapshot: FloorSnapshot, decision: PacingDecision) -> None:
         forecast = snapshot.forecast
@@ -45,17 +62,27 @@ def decision_line(decision: PacingDecision) -> str:
     return _dump({"decision": _plain(decision)})
 
 
-def replay(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+def replay(lines: Iterable[str], decider: Callable[[str], Decide] | None = None) -> Iterator[tuple[str, str]]:
     """Take every recorded decision again; yields pairs of the recorded line and the line it gives now.
 
+    Snapshots are put to one fresh decider in the order in which they were recorded: one that remembers what it has seen
+    comes to the same decisions as the first time, if the recording is whole.
+
+    Args:
+        lines: the recording.
+        decider: makes the decider a recording names; without it, only the engine's own decisions are taken again.
+
     Raises:
-        RecordingError: a line is not of a recording.
+        RecordingError: a line is not of a recording, or names a decider that there is not.
     """
+    again: Decide = decide
     forecast: Forecast | None = None
     snapshot: FloorSnapshot | None = None
     for number, line in enumerate(lines, start=1):
         try:
             match json.loads(line):
+                case {"recording": dict(header)}:
+                    again = _decider(header, number, decider)
                 case {"forecast": {"version": int(version), "routes": dict(routes), **tables}}:
                     forecast = _sound(
                         from_jsonable(
@@ -69,13 +96,27 @@ def replay(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
                 case {"decision": _}:
                     if snapshot is None:
                         raise RecordingError(f"line {number} of the recording: a decision without its snapshot")
-                    yield line.rstrip("\n") + "\n", decision_line(decide(snapshot))
+                    yield line.rstrip("\n") + "\n", decision_line(again(snapshot))
                 case _:
                     raise RecordingError(f"line {number} of the recording: neither forecast, snapshot nor decision")
         except RecursionError as error:
             raise RecordingError(f"line {number} of the recording cannot be read: it is nested too deeply") from error
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RecordingError(f"line {number} of the recording cannot be read: {error}") from error
+
+
+def _decider(header: dict[str, object], number: int, decider: Callable[[str], Decide] | None) -> Decide:
+    """Who decides by the first line of a recording."""
+    if number != 1:
+        raise RecordingError("a recording begins here, in the middle of another: replay them one by one")
+    if header.get("format") != FORMAT:
+        raise RecordingError(f"it has format {header.get('format')!r:.40}, and only format {FORMAT} can be read")
+    policy = header.get("policy")
+    if not isinstance(policy, str):
+        raise RecordingError("it does not say whose decisions it holds")
+    if decider is None:
+        raise RecordingError(f"it holds decisions of {policy!r:.80}, which cannot be taken again here")
+    return decider(policy)
 
 
 def _dump(value: object) -> str:

@@ -74,6 +74,59 @@ def test_a_recording_replays_and_a_changed_one_is_noticed(tmp_path: Path) -> Non
     assert run(app, ["replay", str(record)]).exit_code == 1
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "predictive:release=1",
+        "progressive",
+        "preview",
+        "ratio:1.23456789",
+        "power:1.23456789",
+        "fixed:1.5",
+        "eis",
+        "eis:0.5",
+        "issabel:0.6",
+        "vicidial-ratio:1.5",
+        "vicidial-average:max=2,difference=-1,intensity=20,available_only=1",
+        "vicidial-tapered:latest=1000",
+    ],
+)
+def test_a_recording_of_any_policy_replays_through_that_policy(tmp_path: Path, policy: str) -> None:
+    record = tmp_path / "decisions.jsonl"
+    load = workload(tmp_path, agents=[{"from_s": 0, "n": 7}])
+    assert run(app, ["--workload", str(load), "--policy", policy, "--record", str(record)]).exit_code == 0
+    result = run(app, ["replay", str(record)])
+    assert (result.exit_code, result.stdout.split()[-2:]) == (0, ["0", "different"])
+
+
+def test_a_recording_without_a_first_line_is_the_engines_own(tmp_path: Path) -> None:
+    record = tmp_path / "decisions.jsonl"
+    run(app, ["--workload", str(workload(tmp_path)), "--record", str(record)])
+    header, _, rest = record.read_text().partition("\n")
+    record.write_text(rest)
+    assert json.loads(header) == {"recording": {"format": 1, "policy": "predictive"}}
+    assert run(app, ["replay", str(record)]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"format": 2, "policy": "eis"}, "line 1 of the recording cannot be read: it has format 2"),
+        ({"format": 1, "policy": "magic"}, "no policy 'magic'"),
+        ({"format": 1}, "does not say whose decisions"),
+        ({}, "it has format None"),
+    ],
+)
+def test_a_recording_that_cannot_be_taken_again_is_refused(
+    tmp_path: Path, header: dict[str, object], words: str
+) -> None:
+    record = tmp_path / "decisions.jsonl"
+    record.write_text(json.dumps({"recording": header}) + "\n")
+    result = run(app, ["replay", str(record)])
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize("content", ["", '{"snapshot": {"now": 1.0, "settings": {}, "agents": []}}'])
 def test_a_recording_without_a_decision_is_not_taken_for_one_that_agrees(tmp_path: Path, content: str) -> None:
     record = tmp_path / "decisions.jsonl"
