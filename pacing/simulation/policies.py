@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ from domain.mode import Mode
 from pacing.settings import PacingSettings, SettingsError
 from pacing.simulation.baselines import FixedRatio, Issabel, MeanMatching, PowerOnIdle
 from pacing.simulation.policy import EVERY_TEAM, Policy, Production
-from pacing.simulation.vicidial import LevelSettings, Method, Vicidial
+from pacing.simulation.vicidial import END_OF_DAY_HHMM, LevelSettings, Method, Vicidial
 
 KNOWN: Final = (
     "predictive[:release=1]",
@@ -24,6 +25,12 @@ KNOWN: Final = (
     "vicidial-ratio:LEVEL[,available_only=1]",
     "vicidial-hard | -tapered | -average[:max=LEVEL,available_only=1,latest=HHMM,difference=N,intensity=N]",
 )
+
+
+MOST_LINES: Final = 100.0
+"""Lines per agent, or dial level, beyond which no floor is dialed."""
+KNOB_RANGE: Final = (-20.0, 600.0)
+"""Of EIS: next to no lines, to ten minutes ahead."""
 
 
 class PolicyError(ValueError):
@@ -44,11 +51,35 @@ class _Options:
                 raise PolicyError(f"policy {self.name} has no option {option!r}; it knows {list(known)}")
         return self
 
-    def number(self, fallback: float | None = None) -> float:
+    def bare(self, *known: str) -> _Options:
+        """The same for a policy that has no knob."""
+        if self.figure is not None:
+            raise PolicyError(f"policy {self.name} takes no figure: leave {self.figure:g} out")
+        return self.take(*known)
+
+    def number(self, low: float, high: float, fallback: float | None = None) -> float:
+        """The bare figure."""
         figure = self.figure if self.figure is not None else fallback
         if figure is None:
             raise PolicyError(f"policy {self.name} needs a figure, as {self.name}:2")
-        return figure
+        return self._within("its figure", figure, low, high)
+
+    def option(self, option: str, low: float, high: float, fallback: float) -> float:
+        return self._within(option, self.named.get(option, fallback), low, high)
+
+    def whole(self, option: str, low: int, high: int, fallback: int = 0) -> int:
+        value = self.option(option, low, high, fallback)
+        if value != int(value):
+            raise PolicyError(f"policy {self.name}: {option} is {value:g}, and must be a whole number")
+        return int(value)
+
+    def flag(self, option: str) -> bool:
+        return self.whole(option, 0, 1) == 1
+
+    def _within(self, what: str, value: float, low: float, high: float) -> float:
+        if not low <= value <= high:
+            raise PolicyError(f"policy {self.name}: {what} is {value:g}, and must lie from {low:g} up to {high:g}")
+        return value
 
 
 def policy_named(text: str) -> Policy:
@@ -65,17 +96,19 @@ def policy_named(text: str) -> Policy:
 
 
 def _parse(text: str) -> _Options:
-    name, _, rest = text.partition(":")
+    name, colon, rest = text.partition(":")
     figure: float | None = None
     named: dict[str, float] = {}
-    for part in filter(None, rest.split(",")):
+    for part in rest.split(",") if colon else ():
         key, equals, value = part.partition("=")
         try:
             number = float(value if equals else key)
         except ValueError as error:
             raise PolicyError(f"policy {text!r}: {part!r} is not a figure") from error
-        if not -1e6 < number < 1e6:
+        if not math.isfinite(number):
             raise PolicyError(f"policy {text!r}: {part!r} is out of range")
+        if key in named if equals else figure is not None:
+            raise PolicyError(f"policy {text!r}: {part!r} comes after another such figure; give one")
         if equals:
             named[key] = number
         else:
@@ -86,41 +119,43 @@ def _parse(text: str) -> _Options:
 def _make(options: _Options) -> Policy:
     match options.name:
         case "predictive":
-            release = bool(options.take("release").named.get("release", 0))
-            return Production("predictive", PacingSettings(mode=Mode.PREDICTIVE, release_ringing=release))
+            release = options.bare("release").flag("release")
+            name = "predictive:release=1" if release else "predictive"
+            return Production(name, PacingSettings(mode=Mode.PREDICTIVE, release_ringing=release))
         case "progressive" | "preview":
-            options.take()
+            options.bare()
             settings = PacingSettings(mode=Mode(options.name))
             return Production(options.name, settings, tick_s=5.0, events_up_to=EVERY_TEAM)
         case "ratio":
-            ratio = options.take().number()
+            ratio = options.take().number(0.0, MOST_LINES)
             return Production(f"ratio:{ratio:g}", PacingSettings(mode=Mode.POWER, ratio=ratio))
         case "power":
-            return PowerOnIdle(options.take().number())
+            return PowerOnIdle(options.take().number(0.0, MOST_LINES))
         case "fixed":
-            return FixedRatio(options.take().number())
+            return FixedRatio(options.take().number(0.0, MOST_LINES))
         case "issabel":
-            return Issabel(options.take().number(0.7))
+            return Issabel(options.take().number(0.0, 1.0, 0.7))
         case "eis":
             options.take()
-            return MeanMatching(options.number(0.0), adapts=options.figure is None)
+            return MeanMatching(options.number(*KNOB_RANGE, 0.0), adapts=options.figure is None)
         case "vicidial-ratio":
-            named = options.take("available_only").named
-            level = max(options.number(), 1.0)
-            return Vicidial(LevelSettings(Method.RATIO), level, available_only=bool(named.get("available_only", 0)))
+            level = options.take("available_only").number(0.0, MOST_LINES)
+            return Vicidial(LevelSettings(Method.RATIO), level, available_only=options.flag("available_only"))
         case "vicidial-hard" | "vicidial-tapered" | "vicidial-average":
-            return _adaptive(options.take("max", "available_only", "latest", "difference", "intensity"))
+            return _adaptive(options.bare("max", "available_only", "latest", "difference", "intensity"))
         case _:
             raise PolicyError(f"no policy {options.name!r}; there are: {'; '.join(KNOWN)}")
 
 
 def _adaptive(options: _Options) -> Vicidial:
-    named = options.named
+    latest = options.whole("latest", 0, 2359, END_OF_DAY_HHMM)
+    if latest % 100 > 59:
+        raise PolicyError(f"policy {options.name}: latest is {latest:04d}, and must be a time of day as 1730")
     levels = LevelSettings(
         method=Method(options.name.removeprefix("vicidial-")),
-        target_difference=int(named.get("difference", 0)),
-        intensity=int(named.get("intensity", 0)),
-        maximum=named.get("max", 3.0),
-        latest_hhmm=int(named.get("latest", 1700)),  # the end of the simulated 9-to-5 day
+        target_difference=options.whole("difference", -40, 40),
+        intensity=options.whole("intensity", -40, 40),
+        maximum=options.option("max", 1.0, MOST_LINES, 3.0),
+        latest_hhmm=latest,
     )
-    return Vicidial(levels, available_only=bool(named.get("available_only", 0)))
+    return Vicidial(levels, available_only=options.flag("available_only"))

@@ -23,6 +23,8 @@ ADAPT_S: Final = 15.0
 DROPS_S: Final = 60.0
 PASS_S: Final = 2.5
 _DAY_BEGINS_MIN: Final = 9 * 60
+END_OF_DAY_HHMM: Final = 1700
+"""The simulated working day is nine to five."""
 
 
 class Method(StrEnum):
@@ -109,7 +111,10 @@ def _braked(settings: LevelSettings, level: float, hhmm: int) -> float:
 
 
 def calls_to_make(level: float, ready: int, talking: int, lines: int, *, available_only: bool) -> int:
-    """Calls to place in one pass; `lines` are those of the campaign that ring, wait or talk."""
+    """Calls to place in one pass; `lines` are those of the campaign that ring, wait or talk.
+
+    A level of 0, which only a fixed ratio can have, places none: the goal is level times agents.
+    """
     goal = round(level * ready + talking) if available_only else round(level * (ready + talking))
     return max(0, goal - lines)
 
@@ -138,10 +143,16 @@ class Vicidial:
 
     @property
     def name(self) -> str:
-        tally = ",available_only=1" if self.available_only else ""
-        if self.levels.method is Method.RATIO:
+        levels, tally = self.levels, ",available_only=1" if self.available_only else ""
+        if levels.method is Method.RATIO:
             return f"vicidial-ratio:{self.level:g}{tally}"
-        return f"vicidial-{self.levels.method}:max={self.levels.maximum:g}{tally}"
+        others = (
+            ("latest", levels.latest_hhmm, END_OF_DAY_HHMM),
+            ("difference", levels.target_difference, 0),
+            ("intensity", levels.intensity, 0),
+        )
+        changed = "".join(f",{option}={value}" for option, value, shipped in others if value != shipped)
+        return f"vicidial-{levels.method}:max={levels.maximum:g}{tally}{changed}"
 
     @property
     def settings(self) -> PacingSettings:

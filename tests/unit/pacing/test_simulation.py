@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -394,11 +395,77 @@ def test_a_missing_field_is_named(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["none", "power", "power:x", "power:1e9", "eis:max=2", "vicidial-hard:speed=3", "ratio:-1"]
+    "text",
+    [
+        "none",
+        "power",
+        "power:x",
+        "power:1e9",
+        "eis:max=2",
+        "vicidial-hard:speed=3",
+        "ratio:-1",
+        "ratio:21",
+        "ratio:nan",
+        "predictive:5",
+        "predictive:release=2",
+        "predictive:",
+        "progressive:3",
+        "preview:1",
+        "vicidial-hard:2",
+        "power:1,2",
+        "power:2,",
+        "power:-1",
+        "power:101",
+        "fixed:-0.1",
+        "fixed:1e3",
+        "issabel:1.5",
+        "issabel:-0.1",
+        "eis:1e5",
+        "eis:-1e5",
+        "vicidial-ratio",
+        "vicidial-ratio:-1",
+        "vicidial-ratio:101",
+        "vicidial-ratio:2,available_only=yes",
+        "vicidial-ratio:2,available_only=0.5",
+        "vicidial-hard:max=0.5",
+        "vicidial-hard:max=1000",
+        "vicidial-hard:max=2,max=3",
+        "vicidial-tapered:latest=9999",
+        "vicidial-tapered:latest=1275",
+        "vicidial-tapered:latest=-1",
+        "vicidial-tapered:latest=1200.5",
+        "vicidial-average:difference=41",
+        "vicidial-average:difference=0.5",
+        "vicidial-average:intensity=-41",
+    ],
 )
 def test_an_unknown_policy_or_option_is_refused(text: str) -> None:
-    with pytest.raises(PolicyError):
+    with pytest.raises(PolicyError, match=re.escape(text.split(":", maxsplit=1)[0])):
         policy_named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("predictive:release=1", "predictive:release=1"),
+        ("predictive:release=0", "predictive"),
+        ("power:0", "power:0"),
+        ("eis", "eis"),
+        ("eis:2.5", "eis:2.5"),
+        ("issabel", "issabel:0.7"),
+        ("vicidial-ratio:0.5,available_only=1", "vicidial-ratio:0.5,available_only=1"),
+        ("vicidial-hard", "vicidial-hard:max=3"),
+        ("vicidial-tapered:latest=2100,difference=-2", "vicidial-tapered:max=3,latest=2100,difference=-2"),
+        ("vicidial-average:max=2,intensity=5", "vicidial-average:max=2,intensity=5"),
+    ],
+)
+def test_a_policy_calls_itself_what_was_asked_for(text: str, name: str) -> None:
+    assert policy_named(text).name == name == policy_named(name).name
+
+
+def test_a_dial_level_of_nought_dials_nobody() -> None:
+    report = World(floor(4, 0.3, 40, 0.2), policy_named("vicidial-ratio:0"), 1).run().report()
+    assert (report["answered"], report["lines_per_agent"]) == (0, 0.0)
 
 
 def test_binomial_bounds_agree_with_known_values() -> None:
