@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from domain.clock import SystemClock
 from pacing.recording import Recorder, RecordingError, replay
 from pacing.settings import SettingsError
 from pacing.simulation.policies import KNOWN, PolicyError, policy_named
-from pacing.simulation.study import Outlook, Question, answer, standard_floor
+from pacing.simulation.study import LEAST_SHIFTS, Outlook, Question, Range, answer, standard_floor
 from pacing.simulation.workload import Workload, WorkloadError, parse
 from pacing.simulation.world import World
 
 app = typer.Typer(help="Try pacing on a simulated floor.", invoke_without_command=True, no_args_is_help=True)
+
+NOTHING: Final = "–"
+"""Shown where there is no figure."""
 
 WorkloadFile = Annotated[Path | None, typer.Option("--workload", help="Workload file (JSON).", show_default=False)]
 PolicyName = Annotated[str, typer.Option("--policy", help="; ".join(KNOWN))]
@@ -116,7 +121,7 @@ def what_if(
     wrap_s: Annotated[float, typer.Option(help="Mean wrap-up time in seconds.")] = 25.0,
     policy: PolicyName = "predictive",
     hours: Annotated[float, typer.Option(help="Length of a shift.")] = 4.0,
-    shifts: Annotated[int, typer.Option(help="Shifts to simulate for each team size.", min=2, max=200)] = 6,
+    shifts: Annotated[int, typer.Option(help="Shifts to simulate for each team size.", min=LEAST_SHIFTS, max=200)] = 6,
     target: Annotated[float, typer.Option(help="Share of live answers that may be abandoned.")] = 0.03,
     picture: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -141,26 +146,39 @@ def what_if(
         except OSError as error:
             _fail(f"cannot write {picture}: {error.strerror}; choose another file")
     if as_json:
-        sys.stdout.write(json.dumps([outlook.as_dict() for outlook in outlooks]) + "\n")
+        sys.stdout.write(json.dumps([outlook.as_dict() for outlook in outlooks], allow_nan=False) + "\n")
     else:
-        _print_outlooks(outlooks, policy)
+        _print_outlooks(outlooks, f"{policy}, {shifts} shifts of {hours:g} h")
 
 
-def _print_outlooks(outlooks: list[Outlook], policy: str) -> None:
-    table = Table(title=f"What if? ({policy}; ranges hold 95 % of the uncertainty)")
-    for column in ("agents", "talking and wrapping", "conversations/agent/h", "wait between calls", "abandoned"):
-        table.add_column(column, justify="right")
+def _print_outlooks(outlooks: list[Outlook], asked: str) -> None:
+    """A row of means for each team, its ranges dim below: both fit 80 columns."""
+    table = Table(
+        title=f"What if? {asked}",
+        caption="Below each figure: where its mean lies, with 95 % confidence.",
+        box=SIMPLE_HEAD,
+        leading=1,
+    )
+    for column in ("agents", "talk and\nwrap-up", "conversations\nper agent hour", "wait between\ncalls", "abandoned"):
+        table.add_column(column, justify="right", no_wrap=True)
     for outlook in outlooks:
-        busy, calls, idle, lost = outlook.utilisation, outlook.calls_per_hour, outlook.idle_s, outlook.abandonment
-        table.add_row(
-            str(outlook.agents),
-            f"{busy.mean:.1%} ({busy.low:.1%} to {busy.high:.1%})",
-            f"{calls.mean:.1f} ({calls.low:.1f} to {calls.high:.1f})",
-            f"{idle.mean:.0f} s ({idle.low:.0f} to {idle.high:.0f})",
-            f"{lost.mean:.2%} ({lost.low:.2%} to {lost.high:.2%})",
+        cells = (
+            _cell(outlook.utilisation, ".1f", " %", 100.0),
+            _cell(outlook.calls_per_hour, ".1f"),
+            _cell(outlook.idle_s, ".0f", " s"),
+            _cell(outlook.abandonment, ".2f", " %", 100.0),
         )
+        table.add_row(str(outlook.agents), *cells)
     console = Console()
     console.print(table)
     for outlook in outlooks:
         bar = "█" * round(40 * outlook.utilisation.mean)
-        console.print(f"{outlook.agents:>6} agents {bar:<40} {outlook.utilisation.mean:.0%}", highlight=False)
+        console.print(f"{outlook.agents:>7} agents {bar:<40} {100 * outlook.utilisation.mean:.0f} %", highlight=False)
+
+
+def _cell(found: Range | None, digits: str, unit: str = "", times: float = 1.0) -> Text:
+    if found is None:
+        return Text(NOTHING)
+    mean, low, high = (format(times * figure, digits) for figure in (found.mean, found.low, found.high))
+    between = f"{low} to {high}{unit}" if found.low < found.high else NOTHING
+    return Text.assemble(f"{mean}{unit}\n", (between, "dim"))

@@ -9,11 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from dialer.simulate_cli import app
-from pacing.simulation.study import interval, standard_document
+from pacing.simulation.study import standard_document
 
 pytestmark = pytest.mark.unit
 
 run = CliRunner().invoke
+
+WHAT_IF = ("what-if", "--talk-s", "30", "--hours", "0.15", "--shifts", "3")
 
 
 def workload(folder: Path, **changes: object) -> Path:
@@ -64,13 +66,33 @@ def test_what_if_answers_with_ranges_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "teams.svg"
     result = run(
         app,
-        ["what-if", "--agents", "2,4", "--answer-rate", "0.3", "--talk-s", "30", "--hours", "0.15", "--shifts", "2",
-         "--picture", str(picture), "--json"],
-    )  # fmt: skip
+        [*WHAT_IF, "--agents", "2,4", "--answer-rate", "0.3", "--picture", str(picture), "--json"],
+    )
     small, large = json.loads(result.stdout)
     assert (small["agents"], large["agents"]) == (2, 4)
     assert large["utilisation"]["low"] <= large["utilisation"]["mean"] <= large["utilisation"]["high"]
     assert picture.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_what_if_fits_a_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = run(app, [*WHAT_IF, "--agents", "1,3", "--answer-rate", "0.3"]).stdout.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert any("conversations" in line for line in lines)
+    assert any("per agent hour" in line for line in lines)
+    assert sum(" to " in line for line in lines) == 2
+
+
+def test_a_team_that_reaches_nobody_is_shown_without_a_wait() -> None:
+    nobody = [*WHAT_IF, "--agents", "1", "--answer-rate", "0.000001"]
+    (found,) = json.loads(run(app, [*nobody, "--json"]).stdout, parse_constant=pytest.fail)
+    assert found["idle_s"] is None
+    assert " – " in run(app, nobody).stdout
+
+
+def test_two_shifts_are_too_few_for_a_range() -> None:
+    assert run(app, [*WHAT_IF[:-1], "2", "--agents", "3", "--answer-rate", "0.3"]).exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -78,9 +100,3 @@ def test_what_if_answers_with_ranges_and_a_picture(tmp_path: Path) -> None:
 )
 def test_what_if_refuses_figures_that_cannot_be(arguments: list[str]) -> None:
     assert run(app, ["what-if", *arguments]).exit_code == 2
-
-
-def test_the_interval_of_a_mean_is_students() -> None:
-    found = interval([1.0, 2.0, 3.0, 4.0])
-    assert found.mean == 2.5
-    assert found.high - found.mean == pytest.approx(3.182 * 1.29099 / 2, rel=0.01)
