@@ -5,26 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from dialer.simulate_tables import print_outlooks, print_run
 from domain.clock import SystemClock
 from pacing.recording import Recorder, RecordingError, replay
 from pacing.settings import SettingsError
 from pacing.simulation.policies import KNOWN, PolicyError, policy_named
-from pacing.simulation.study import LEAST_SHIFTS, Outlook, Question, Range, answer, standard_floor
+from pacing.simulation.study import LEAST_SHIFTS, Question, answer, standard_floor
 from pacing.simulation.workload import Workload, WorkloadError, parse
 from pacing.simulation.world import World
 
 app = typer.Typer(help="Try pacing on a simulated floor.", invoke_without_command=True, no_args_is_help=True)
-
-NOTHING: Final = "–"
-"""Shown where there is no figure."""
 
 WorkloadFile = Annotated[Path | None, typer.Option("--workload", help="Workload file (JSON).", show_default=False)]
 PolicyName = Annotated[str, typer.Option("--policy", help="; ".join(KNOWN))]
@@ -53,7 +48,7 @@ def simulate(
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
     else:
-        _print(result)
+        print_run(result)
 
 
 def _run_recorded(load: Workload, world: World, record: Path | None) -> dict[str, object]:
@@ -85,14 +80,6 @@ def _read(path: Path) -> Workload:
 def _fail(words: str) -> NoReturn:
     Console(stderr=True).print(f"simulate: {words}", style="red", highlight=False, markup=False)
     raise typer.Exit(2)
-
-
-def _print(result: dict[str, object]) -> None:
-    table = Table(title=f"{result['workload']}, {result['policy']}, seed {result['seed']}", show_header=False)
-    for name, value in result.items():
-        if name not in {"workload", "policy", "seed"}:
-            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
-    Console().print(table)
 
 
 @app.command("replay")
@@ -148,37 +135,4 @@ def what_if(
     if as_json:
         sys.stdout.write(json.dumps([outlook.as_dict() for outlook in outlooks], allow_nan=False) + "\n")
     else:
-        _print_outlooks(outlooks, f"{policy}, {shifts} shifts of {hours:g} h")
-
-
-def _print_outlooks(outlooks: list[Outlook], asked: str) -> None:
-    """A row of means for each team, its ranges dim below: both fit 80 columns."""
-    table = Table(
-        title=f"What if? {asked}",
-        caption="Below each figure: where its mean lies, with 95 % confidence.",
-        box=SIMPLE_HEAD,
-        leading=1,
-    )
-    for column in ("agents", "talk and\nwrap-up", "conversations\nper agent hour", "wait between\ncalls", "abandoned"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for outlook in outlooks:
-        cells = (
-            _cell(outlook.utilisation, ".1f", " %", 100.0),
-            _cell(outlook.calls_per_hour, ".1f"),
-            _cell(outlook.idle_s, ".0f", " s"),
-            _cell(outlook.abandonment, ".2f", " %", 100.0),
-        )
-        table.add_row(str(outlook.agents), *cells)
-    console = Console()
-    console.print(table)
-    for outlook in outlooks:
-        bar = "█" * round(40 * outlook.utilisation.mean)
-        console.print(f"{outlook.agents:>7} agents {bar:<40} {100 * outlook.utilisation.mean:.0f} %", highlight=False)
-
-
-def _cell(found: Range | None, digits: str, unit: str = "", times: float = 1.0) -> Text:
-    if found is None:
-        return Text(NOTHING)
-    mean, low, high = (format(times * figure, digits) for figure in (found.mean, found.low, found.high))
-    between = f"{low} to {high}{unit}" if found.low < found.high else NOTHING
-    return Text.assemble(f"{mean}{unit}\n", (between, "dim"))
+        print_outlooks(outlooks, f"{policy}, {shifts} shifts of {hours:g} h")

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dialer.simulate_cli import app
+from dialer.simulate_tables import print_run
 from pacing.simulation.study import standard_document
 
 pytestmark = pytest.mark.unit
@@ -52,6 +53,23 @@ def test_the_answer_names_what_was_asked_and_what_came_out(tmp_path: Path) -> No
         answer
     )
     assert {"lines_per_agent", "idle_s_per_call", "decision_ms"} <= set(answer)
+
+
+def test_the_table_speaks_of_percent_and_milliseconds_and_of_no_fields(tmp_path: Path) -> None:
+    shown = run(app, ["--workload", str(workload(tmp_path))]).stdout
+    assert "talk and wrap-up, of signed-in time" in shown
+    assert "ms, p99 " in shown
+    assert not set("_[{") & set(shown.split("\n", 1)[1])
+
+
+def test_figures_that_are_missing_many_or_new_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run(
+        {"workload": "w", "policy": "p", "seed": 1, "idle_s_per_call": None, "days": [0.01] * 7 + [0.03], "odd_one": 7}
+    )
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "wait between calls –" in shown
+    assert "1.00 %, … (8 days, the worst 3.00 %)" in shown
+    assert "odd one 7" in shown
 
 
 def test_a_recording_replays_and_a_changed_one_is_noticed(tmp_path: Path) -> None:
