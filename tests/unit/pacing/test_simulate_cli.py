@@ -55,23 +55,6 @@ def test_the_answer_names_what_was_asked_and_what_came_out(tmp_path: Path) -> No
     assert {"lines_per_agent", "idle_s_per_call", "decision_ms"} <= set(answer)
 
 
-def test_the_table_speaks_of_percent_and_milliseconds_and_of_no_fields(tmp_path: Path) -> None:
-    shown = run(app, ["--workload", str(workload(tmp_path))]).stdout
-    assert "talk and wrap-up, of signed-in time" in shown
-    assert "ms, p99 " in shown
-    assert not set("_[{") & set(shown.split("\n", 1)[1])
-
-
-def test_figures_that_are_missing_many_or_new_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
-    print_run(
-        {"workload": "w", "policy": "p", "seed": 1, "idle_s_per_call": None, "days": [0.01] * 7 + [0.03], "odd_one": 7}
-    )
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "wait between calls –" in shown
-    assert "1.00 %, … (8 days, the worst 3.00 %)" in shown
-    assert "odd one 7" in shown
-
-
 def test_a_recording_replays_and_a_changed_one_is_noticed(tmp_path: Path) -> None:
     record = tmp_path / "decisions.jsonl"
     assert run(app, ["--workload", str(workload(tmp_path)), "--record", str(record)]).exit_code == 0
@@ -118,3 +101,20 @@ def test_two_shifts_are_too_few_for_a_range() -> None:
 )
 def test_what_if_refuses_figures_that_cannot_be(arguments: list[str]) -> None:
     assert run(app, ["what-if", *arguments]).exit_code == 2
+
+
+def test_the_table_speaks_of_percent_and_milliseconds_and_of_no_fields(tmp_path: Path) -> None:
+    shown = run(app, ["--workload", str(workload(tmp_path))]).stdout
+    assert "talk and wrap-up, of signed-in time" in shown
+    assert "ms, p99 " in shown
+    assert not set("_[{") & set(shown.split("\n", 1)[1])
+
+
+def test_figures_that_are_missing_many_or_new_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run(
+        {"workload": "w", "policy": "p", "seed": 1, "idle_s_per_call": None, "days": [0.01] * 7 + [0.03], "odd_one": 7}
+    )
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "wait between calls –" in shown
+    assert "1.00 %, … (8 days, the worst 3.00 %)" in shown
+    assert "odd one 7" in shown
