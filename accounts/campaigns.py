@@ -30,7 +30,13 @@ TRANSITIONS: Final[dict[CampaignStatus, dict[str, CampaignStatus]]] = {
     _S.DONE: {},
 }
 _SETTINGS: Final = TypeAdapter(CampaignSettings)
-MOST: Final = {"ratio": 20.0, "target_abandonment": 0.5, "connect_within_s": 60.0}
+MOST: Final = {
+    "ratio": 20.0,
+    "target_abandonment": 0.5,
+    "connect_within_s": 60.0,
+    "max_lines": 1_000_000,
+    "rest_s": 3600.0,
+}
 """What pacing can work by; the law's own limits are far below."""
 
 
@@ -89,7 +95,7 @@ def _checked(settings: CampaignSettings) -> str:
         raise ConflictError(f"campaign setting {place}: {first['msg']}") from error
     for name, most in MOST.items():
         value = getattr(settings, name)
-        if not 0.0 <= value <= most:  # also what is not a number
+        if value is not None and not 0.0 <= value <= most:  # also what is not a number
             raise ConflictError(f"campaign setting {name} is {value}: give a number from 0 to {most:g}")
     return stored
 

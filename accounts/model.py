@@ -121,6 +121,8 @@ class CampaignSettings:
         ratio: lines per ready agent in power mode.
         order: which accounts of equal priority come first.
         target_abandonment: share of live answers that predictive may abandon.
+        max_lines: most lines without an agent at once; None leaves it to pacing, trunks and accounts.
+        rest_s: rest that pacing plans for each agent between two calls.
         release_ringing: let predictive give up lines that have rung the legal 15 s when too many people would answer.
         connect_within_s: from the end of the greeting (from the answer without detection) to the treatment.
         preview_s: how long an agent may look at an account before saying dial or skip, where agents do.
@@ -140,6 +142,8 @@ class CampaignSettings:
     mode: Mode = Mode.PROGRESSIVE
     ratio: float = 1.0
     target_abandonment: float = 0.03
+    max_lines: int | None = None
+    rest_s: float = 0.0
     release_ringing: bool = False
     detect_machine: bool = True
     connect_within_s: float = 2.0

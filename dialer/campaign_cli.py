@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -106,6 +106,53 @@ def order(name: str, by: Order) -> None:
         campaign = store.read(campaigns.find, name)
         store.write(campaigns.change, campaign.id, replace(campaign.settings, order=by))
     console.print(f"Campaign [b]{campaign.name}[/b] now dials by {by.value}; an engine that runs follows at once.")
+
+
+@app.command()
+def pace(
+    name: str,
+    mode: Annotated[Mode | None, typer.Option(help="how lines are tied to agents")] = None,
+    ratio: Annotated[float | None, typer.Option(help="lines per ready agent, power mode", min=0.1, max=20)] = None,
+    target: Annotated[
+        float | None, typer.Option(help="share of live answers that may be abandoned, as 0.03", min=0, max=0.5)
+    ] = None,
+    rest_s: Annotated[
+        float | None, typer.Option(help="seconds of rest planned for each agent between two calls", min=0, max=3600)
+    ] = None,
+    max_lines: Annotated[
+        int | None, typer.Option(help="most lines without an agent at once; 0 lifts the limit", min=0, max=1_000_000)
+    ] = None,
+    release_ringing: Annotated[
+        bool | None, typer.Option(help="predictive may give up lines that have rung 15 s")
+    ] = None,
+) -> None:
+    """How a campaign is paced: shows it, after changing what is given. An engine that runs follows within seconds."""
+    given = {
+        "mode": mode,
+        "ratio": ratio,
+        "target_abandonment": target,
+        "rest_s": rest_s,
+        "max_lines": max_lines,
+        "release_ringing": release_ringing,
+    }
+    changes: dict[str, Any] = {setting: value for setting, value in given.items() if value is not None}
+    if max_lines == 0:
+        changes["max_lines"] = None
+    with opened_store() as store:
+        campaign = store.read(campaigns.find, name)
+        settings = replace(campaign.settings, **changes)
+        if changes:
+            store.write(campaigns.change, campaign.id, settings)
+    table = Table(title=f"{campaign.name}: pacing", show_header=False)
+    table.add_row("mode", settings.mode.value)
+    table.add_row("lines per ready agent (power)", f"{settings.ratio:g}")
+    table.add_row("may be abandoned, of live answers", f"{settings.target_abandonment:.1%}")
+    table.add_row("rest between two calls", f"{settings.rest_s:g} s")
+    table.add_row(
+        "most lines at once", "no limit of its own" if settings.max_lines is None else str(settings.max_lines)
+    )
+    table.add_row("gives up lines that have rung 15 s", "yes" if settings.release_ringing else "no")
+    console.print(table)
 
 
 @app.command()

@@ -65,6 +65,8 @@ def pacing_settings(settings: CampaignSettings) -> PacingSettings:
         grace_s=settings.connect_within_s,
         verdict_lag_s=verdict_lag_s(settings),
         release_ringing=settings.release_ringing,
+        max_lines=settings.max_lines,
+        idle_floor_s=settings.rest_s,
         required_skills=frozenset(settings.skills),
     )
 

@@ -9,13 +9,13 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from dialer.simulate_tables import print_outlooks, print_run
 from domain.clock import SystemClock
 from pacing.recording import Recorder, RecordingError, replay
 from pacing.settings import SettingsError
 from pacing.simulation.policies import KNOWN, PolicyError, policy_named
-from pacing.simulation.study import Outlook, Question, answer, standard_floor
+from pacing.simulation.study import LEAST_SHIFTS, Question, answer, standard_floor
 from pacing.simulation.workload import Workload, WorkloadError, parse
 from pacing.simulation.world import World
 
@@ -49,7 +49,7 @@ def simulate(
     if as_json:
         sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
     else:
-        _print(result)
+        print_run(result)
 
 
 def _run_recorded(load: Workload, world: World, record: Path | None, policy: str) -> dict[str, object]:
@@ -85,14 +85,6 @@ def _fail(words: str, status: int = 2) -> NoReturn:
     raise typer.Exit(status)
 
 
-def _print(result: dict[str, object]) -> None:
-    table = Table(title=f"{result['workload']}, {result['policy']}, seed {result['seed']}", show_header=False)
-    for name, value in result.items():
-        if name not in {"workload", "policy", "seed"}:
-            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
-    Console().print(table)
-
-
 @app.command("replay")
 def replay_recording(recording: Annotated[Path, typer.Argument(help="A file written by --record.")]) -> None:
     """Take every recorded decision again, by the policy that took it, and compare, byte for byte."""
@@ -121,7 +113,7 @@ def what_if(
     wrap_s: Annotated[float, typer.Option(help="Mean wrap-up time in seconds.")] = 25.0,
     policy: PolicyName = "predictive",
     hours: Annotated[float, typer.Option(help="Length of a shift.")] = 4.0,
-    shifts: Annotated[int, typer.Option(help="Shifts to simulate for each team size.", min=2, max=200)] = 6,
+    shifts: Annotated[int, typer.Option(help="Shifts to simulate for each team size.", min=LEAST_SHIFTS, max=200)] = 6,
     target: Annotated[float, typer.Option(help="Share of live answers that may be abandoned.")] = 0.03,
     picture: Annotated[Path | None, typer.Option(help="Write the picture (SVG) here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -146,26 +138,6 @@ def what_if(
         except OSError as error:
             _fail(f"cannot write {picture}: {error.strerror}; choose another file")
     if as_json:
-        sys.stdout.write(json.dumps([outlook.as_dict() for outlook in outlooks]) + "\n")
+        sys.stdout.write(json.dumps([outlook.as_dict() for outlook in outlooks], allow_nan=False) + "\n")
     else:
-        _print_outlooks(outlooks, policy)
-
-
-def _print_outlooks(outlooks: list[Outlook], policy: str) -> None:
-    table = Table(title=f"What if? ({policy}; ranges hold 95 % of the uncertainty)")
-    for column in ("agents", "talking and wrapping", "conversations/agent/h", "wait between calls", "abandoned"):
-        table.add_column(column, justify="right")
-    for outlook in outlooks:
-        busy, calls, idle, lost = outlook.utilisation, outlook.calls_per_hour, outlook.idle_s, outlook.abandonment
-        table.add_row(
-            str(outlook.agents),
-            f"{busy.mean:.1%} ({busy.low:.1%} to {busy.high:.1%})",
-            f"{calls.mean:.1f} ({calls.low:.1f} to {calls.high:.1f})",
-            f"{idle.mean:.0f} s ({idle.low:.0f} to {idle.high:.0f})",
-            f"{lost.mean:.2%} ({lost.low:.2%} to {lost.high:.2%})",
-        )
-    console = Console()
-    console.print(table)
-    for outlook in outlooks:
-        bar = "█" * round(40 * outlook.utilisation.mean)
-        console.print(f"{outlook.agents:>6} agents {bar:<40} {outlook.utilisation.mean:.0%}", highlight=False)
+        print_outlooks(outlooks, f"{policy}, {shifts} shifts of {hours:g} h")

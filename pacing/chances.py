@@ -118,6 +118,8 @@ def floor_of(snapshot: FloorSnapshot, forecast: Forecast, staff: Staff, lines: S
     waiting, line_rows = _line_events(snapshot, forecast, lines)
     rows = [part for part in (*_agent_events(snapshot.now, forecast, staff), *line_rows) if len(part)]
     chances = np.concatenate(rows) if rows else np.zeros((0, len(forecast.grid)))
+    if not (chances >= 0.0).all():
+        raise ValueError("a chance is negative or not a number")
     agents = max(0, staff.serving - snapshot.settings.inbound_reserve)
     return Floor(agents, waiting + snapshot.inbound_waiting, chances)
 

@@ -29,7 +29,7 @@ MOST_PER_DECISION: Final = 20_000
 """No decision asks for more lines than this, whatever the caps say."""
 _ONE_TO_ONE: Final = frozenset({Mode.PREVIEW, Mode.MANUAL, Mode.PROGRESSIVE})
 """Each line has an agent reserved for it."""
-RELEASE_AT: Final = 2.0
+RELEASE_AT: Final = 4.0
 """Lines past the legal ring time are released while q exceeds theta by this factor."""
 
 
@@ -50,12 +50,10 @@ class Wish:
 
 def decide(snapshot: FloorSnapshot) -> PacingDecision:
     """Decide how many lines to add and which to release, from the snapshot alone. Never raises."""
-    distrust = _distrust(snapshot)
-    if distrust is not None:
-        return _nothing(snapshot, distrust)
     try:
-        return _decide(snapshot)
-    except (ArithmeticError, LookupError, ValueError) as error:
+        distrust = _distrust(snapshot)
+        return _decide(snapshot) if distrust is None else _nothing(snapshot, distrust)
+    except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         words = f"the snapshot cannot be worked out ({type(error).__name__}): a figure in it cannot be"
         return _nothing(snapshot, Cap(CapCode.BAD_SNAPSHOT, 0, words))
 
@@ -108,16 +106,14 @@ def _mode_in_force(snapshot: FloorSnapshot, brake: WindowTally | None) -> Mode:
 def _distrust(snapshot: FloorSnapshot) -> Cap | None:
     """Why this snapshot must not be acted on, or None."""
     health = snapshot.health
-    figures = (
-        snapshot.now,
-        snapshot.theta,
-        snapshot.answer_p,
-        snapshot.answer_p_high,
-        snapshot.inbound_per_s,
-        snapshot.surge,
-    )
-    if not all(math.isfinite(figure) for figure in figures):
-        return Cap(CapCode.BAD_SNAPSHOT, 0, "the snapshot holds a figure that is not a number")
+    shares = (snapshot.theta, snapshot.answer_p, snapshot.answer_p_high, *(one.answer_p for one in snapshot.candidates))
+    counts = (snapshot.inbound_per_s, snapshot.inbound_waiting, snapshot.surge, *(c.count for c in snapshot.candidates))
+    if not (
+        math.isfinite(snapshot.now)
+        and all(0.0 <= share <= 1.0 for share in shares)
+        and all(0.0 <= count < math.inf for count in counts)
+    ):
+        return Cap(CapCode.BAD_SNAPSHOT, 0, "the snapshot holds a figure that cannot be")
     if not health.link_up:
         return Cap(CapCode.STALE, 0, "the connection to the switch is down or not yet reconciled")
     if not health.quiet_s <= QUIET_LIMIT_S:
@@ -272,7 +268,10 @@ def _outside_caps(snapshot: FloorSnapshot, staff: Staff) -> list[Cap]:
         (CapCode.CALLER_ID, capacity.caller_id_calls, "calls left in the caller IDs' daily caps"),
         (CapCode.ACCOUNTS, capacity.accounts, "accounts due now"),
     )
-    caps.extend(Cap(code, max(0, room), f"{words}: {max(0, room)}") for code, room, words in limits if room is not None)
+    for code, room, words in limits:
+        if room is not None:
+            whole = max(0, math.floor(room))
+            caps.append(Cap(code, whole, f"{words}: {whole}"))
     return caps
 
 
@@ -288,7 +287,7 @@ def _nothing(snapshot: FloorSnapshot, cap: Cap) -> PacingDecision:
         lines_to_add=0,
         reserve=True,
         release=(),
-        mode=snapshot.settings.mode,
+        mode=getattr(snapshot.settings, "mode", Mode.PROGRESSIVE),
         theta=snapshot.theta,
         q=None,
         caps=(cap,),

@@ -8,7 +8,7 @@ counted (`ignored`): a pacing loop never ends over one.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -44,6 +44,7 @@ _COLD_THETA: Final = 2.0 / 3.0
 _STUCK_S: Final = 90.0
 """A dial without an outcome for so long no longer keeps later ones from being counted."""
 _ALARM_ANSWERS: Final = 50
+_GONE_KEPT: Final = 10_000
 _ORDER: Final = {LineStage.DIALING: 0, LineStage.RINGING: 1, LineStage.ANSWERED: 2, LineStage.WAITING: 3}
 _ON_CALL: Final = frozenset({AgentState.TALKING, AgentState.HOLD})
 
@@ -68,9 +69,13 @@ class Pacer:
     """The chances that accounts of lines still without an outcome came with."""
     facts: dict[AttemptId, AccountFacts] = field(default_factory=dict)
     """What was known of the accounts of these lines."""
-    order: deque[tuple[AttemptId, float]] = field(default_factory=deque)
+    order: OrderedDict[AttemptId, float] = field(default_factory=OrderedDict)
     outcomes: dict[AttemptId, bool] = field(default_factory=dict)
-    """Dials in the order in which they were made, and outcomes that wait for an earlier dial's."""
+    """Dials in the order in which they were made, with their instants, and outcomes that wait for an earlier dial's."""
+    gone: OrderedDict[AttemptId, None] = field(default_factory=OrderedDict)
+    """Lines that ended last: an event about one that comes again does not bring it back."""
+    left: dict[AgentId, float] = field(default_factory=dict)
+    """When each agent who is away left."""
     surge: Surge = field(default_factory=Surge)
     recent: deque[list[float]] = field(default_factory=deque)
     """Minute, live answers and abandoned ones of the last quarter of an hour."""
@@ -105,8 +110,11 @@ class Pacer:
 
         Hold is part of the talk: going on or off hold does not restart its time.
         """
-        self.heard_at = max(self.heard_at, now)
         before = self.agents.get(agent)
+        since = self.left.get(agent, -math.inf) if before is None else before.since
+        if not self._hear(now) or (now < since and (before is None or before.state is not state)):
+            self.ignored += 1
+            return
         if before is None:
             since, pace = now, 2
         else:
@@ -119,10 +127,13 @@ class Pacer:
 
     def agent_left(self, agent: AgentId, now: float) -> None:
         """The agent signed out or was lost."""
-        self.heard_at = max(self.heard_at, now)
-        self.talked.pop(agent, None)
-        if self.agents.pop(agent, None) is None:
+        before = self.agents.get(agent)
+        if not self._hear(now) or before is None or now < before.since:
             self.ignored += 1
+            return
+        self.talked.pop(agent, None)
+        del self.agents[agent]
+        self.left[agent] = now
 
     def _learn_span(self, before: AgentView, state: AgentState, now: float) -> int:
         """An agent's state ended: learn its length if it was talk or wrap-up; returns the agent's pace class."""
@@ -165,12 +176,11 @@ class Pacer:
             q: the decision's q, to compare with what comes of the line.
             facts: what is known of the account, to learn from; gives the chance when `answer_p` does not.
         """
-        self.heard_at = max(self.heard_at, now)
-        if attempt in self.lines:
+        if not self._hear(now) or attempt in self.lines or attempt in self.gone:
             self.ignored += 1
             return
         self.dials += 1
-        self.order.append((attempt, now))
+        self.order[attempt] = now
         if q is not None and reserved_for is None:
             self.predicted[attempt] = q
         answers = self.experience.answers
@@ -225,9 +235,11 @@ class Pacer:
     def ended(self, attempt: AttemptId, now: float, *, released: bool = False) -> None:
         """The line is gone and nobody is counted for it: no answer, busy, failed, hung up first, or released by us."""
         line = self._drop(attempt, now)
-        if line is None or line.stage is LineStage.WAITING:
+        if line is None:
             return
         self.over += 1
+        if line.stage is LineStage.WAITING:  # how the dial came out is known already
+            return
         if not released:
             self._outcome(attempt, now, person=False)
         for rings in self.experience.ring_times(line.route):
@@ -284,12 +296,14 @@ class Pacer:
         Persons answer sooner than the others ring out: counted as they come, the first outcomes of a burst would all
         be persons and the last none.
         """
+        if attempt not in self.order:  # given up as stuck
+            return
         self.outcomes[attempt] = person
         while self.order:
-            first, dialed_at = self.order[0]
+            first, dialed_at = next(iter(self.order.items()))
             if first not in self.outcomes and first in self.lines and now - dialed_at < _STUCK_S:
                 break
-            self.order.popleft()
+            self.order.popitem(last=False)
             told, facts, came = self.told.pop(first, None), self.facts.pop(first, None), self.outcomes.pop(first, None)
             if came is None:
                 continue
@@ -298,9 +312,8 @@ class Pacer:
                 self.experience.accounts.learn(facts, person=came)
 
     def _advance(self, attempt: AttemptId, stage: LineStage, now: float) -> LineView | None:
-        self.heard_at = max(self.heard_at, now)
         line = self.lines.get(attempt)
-        if line is None or _ORDER[line.stage] >= _ORDER[stage]:
+        if not self._hear(now) or line is None or _ORDER[line.stage] >= _ORDER[stage]:
             self.ignored += 1
             return None
         line = replace(line, stage=stage, since=now)
@@ -308,13 +321,22 @@ class Pacer:
         return line
 
     def _drop(self, attempt: AttemptId, now: float) -> LineView | None:
-        self.heard_at = max(self.heard_at, now)
-        line = self.lines.pop(attempt, None)
+        line = self.lines.pop(attempt, None) if self._hear(now) else None
         if line is None:
             self.ignored += 1
-        else:
-            self.predicted.pop(attempt, None)
+            return None
+        self.predicted.pop(attempt, None)
+        self.gone[attempt] = None
+        if len(self.gone) > _GONE_KEPT:
+            self.gone.popitem(last=False)
         return line
+
+    def _hear(self, now: float) -> bool:
+        """Take note that something happened; False for an instant that cannot be."""
+        if not math.isfinite(now):
+            return False
+        self.heard_at = max(self.heard_at, now)
+        return True
 
     # --- the picture ----------------------------------------------------------------------------------------------
 
@@ -359,7 +381,9 @@ class Pacer:
         return self._with_forecast(replace(snapshot, lines=lines, agents=agents))
 
     def _with_forecast(self, snapshot: FloorSnapshot) -> FloorSnapshot:
-        """Theta, the tables and the answer rate as of the snapshot's instant."""
+        """Theta, the tables and the answer rate as of the snapshot's instant; nothing, if that cannot be."""
+        if not math.isfinite(snapshot.now):
+            return snapshot
         self.tallies = snapshot.tallies
         self.rebuild(snapshot.now)
         answers = self.experience.answers

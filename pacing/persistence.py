@@ -7,7 +7,6 @@ caller then starts from the priors, which is safe: theta is held low until enoug
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Final, cast
 
@@ -28,6 +27,8 @@ from pacing.value import CLASSES_KEPT, Count, RightParty
 VERSION: Final = 1
 _AGENTS_KEPT: Final = 10_000
 _ROUTES_KEPT: Final = 1_000
+_MOST: Final = 1e12
+"""No count and no sum of seconds is larger."""
 
 
 class StateError(ValueError):
@@ -61,14 +62,24 @@ def from_json(text: str, settings: PacingSettings) -> Pacer:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a figure of thousands of digits is a plain ValueError
         raise StateError("the saved pacing state is not JSON: remove it, and pacing starts from its priors") from error
-    if not isinstance(document, dict) or document.get("version") != VERSION:
+    if not isinstance(document, dict) or document.get("version") != VERSION or document["version"] is True:
         raise StateError(f"the saved pacing state is not of version {VERSION}: remove it, and pacing learns anew")
     try:
-        return _restore(document, settings)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        pacer = _restore(document, settings)
+        _work_out(pacer.experience, settings)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StateError(f"the saved pacing state is damaged ({error}): remove it, and pacing learns anew") from error
+    return pacer
+
+
+def _work_out(known: Experience, settings: PacingSettings) -> None:
+    """Figures that are possible each by itself may not be so together: better found now than in the loop."""
+    with np.errstate(over="raise", invalid="raise"):
+        forecast = known.forecast(1, settings, [], [], {})
+    if not all(np.isfinite(table).all() for table in (forecast.grid, forecast.talk_busy, forecast.wrap_busy)):
+        raise ValueError("its forecasts cannot be worked out")
 
 
 def _restore(document: dict[str, dict[str, object]], settings: PacingSettings) -> Pacer:
@@ -96,15 +107,15 @@ def _restore(document: dict[str, dict[str, object]], settings: PacingSettings) -
     return pacer
 
 
-def _figure(value: object, low: float = 0.0) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < low:
-        raise ValueError("a figure is missing, negative or not a number")
+def _figure(value: object, low: float = 0.0, high: float = _MOST) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError("a figure is missing, out of range or not a number")
     return float(value)
 
 
 def _figures(value: object, length: int) -> Floats:
     array = np.array(value, dtype=np.float64)
-    if array.shape != (length,) or not np.isfinite(array).all() or (array < 0.0).any():
+    if array.shape != (length,) or not ((array >= 0.0) & (array <= _MOST)).all():
         raise ValueError("a table has the wrong length, or a figure that cannot be")
     return array
 
@@ -123,7 +134,7 @@ def _read_duration(entry: dict[str, object], fresh: DurationEstimator) -> Durati
     fresh.ends, fresh.at_risk = _figures(entry["ends"], ELAPSED_BINS), _figures(entry["at_risk"], ELAPSED_BINS)
     fresh.weight, fresh.log_squares, fresh.seconds = _figures(entry["sums"], 3).tolist()
     log_sum = entry["log_sum"]
-    if not isinstance(log_sum, int | float) or not math.isfinite(log_sum):
+    if not isinstance(log_sum, int | float) or not abs(log_sum) <= _MOST:
         raise ValueError("a figure is missing or not a number")
     fresh.log_sum = float(log_sum)
     return fresh
@@ -142,7 +153,7 @@ def _read_rings(entry: dict[str, object]) -> RingTimes:
         machines=_figures(machines, AGE_BINS),
         nothing=_figures(nothing, AGE_BINS),
         at_risk=_figures(at_risk, AGE_BINS),
-        verdict_s=_figure(entry["verdict_s"]),
+        verdict_s=_figure(entry["verdict_s"], high=60.0),
     )
 
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+from collections import Counter
 from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.pacing.cells import HELD_OUT
-from pacing.simulation.picture import Axes, Curve, draw
+from pacing.simulation.picture import Axis, Bar, Picture, Rule, draw, round_top
 from pacing.simulation.policies import policy_named
 from pacing.simulation.statistics import quantile
 from pacing.simulation.study import standard_document
 from pacing.simulation.workload import parse
 from pacing.simulation.world import World
 
+TARGET = 0.03
 LIMIT = 0.0305
 BIN = 0.0005
 _KEPT = Path("var/bench-pacing")
@@ -45,17 +48,17 @@ def day(agents: int, seed: int) -> dict[str, float]:
 
 def histogram(shares: list[float], agents: int) -> str:
     """How often which share came out."""
-    low, high = int(min(shares) / BIN) - 1, int(max(shares) / BIN) + 2
-    counts = [sum(1 for share in shares if k * BIN <= share < (k + 1) * BIN) for k in range(low, high)]
-    points: list[tuple[float, float]] = []
-    for i, count in enumerate(counts):
-        points += [(float(i), count / len(shares)), (float(i + 1), count / len(shares))]
-    labels = tuple((float(i), f"{100 * (low + i) * BIN:.2f}") for i in range(0, high - low + 1, 2))
-    axes = Axes(
-        f"{len(shares)} days of {agents} agents", "share of the day's answers abandoned, %", "share of days", labels,
-        0.0, max(counts) / len(shares) * 1.1,
-    )  # fmt: skip
-    return draw(axes, [Curve("days", tuple(points))])
+    tally = Counter(math.floor(share / BIN + 1e-9) for share in shares)
+    low, high = min(min(tally) - 1, round(TARGET / BIN) - 1), max(max(tally) + 2, round(TARGET / BIN) + 1)
+    return draw(
+        Picture(
+            f"{len(shares)} days of {agents} agents",
+            Axis("share of the day's live answers abandoned", low * BIN, high * BIN, percent=True),
+            Axis("number of days", 0.0, round_top(max(tally.values()))),
+            bars=tuple(Bar(k * BIN, (k + 1) * BIN, count) for k, count in sorted(tally.items())),
+            rules=(Rule("target 3 %", TARGET, upright=True),),
+        )
+    )
 
 
 def played(agents: int, wanted: int, kept: Path) -> list[dict[str, float]]:

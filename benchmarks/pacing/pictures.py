@@ -8,7 +8,7 @@ from domain.mode import Mode
 from pacing.decision import PacingDecision
 from pacing.experience import Experience
 from pacing.settings import PacingSettings
-from pacing.simulation.picture import Axes, Curve, draw
+from pacing.simulation.picture import Axis, Curve, Picture, Rule, draw, round_top
 from pacing.simulation.policies import policy_named
 from pacing.simulation.study import standard_document
 from pacing.simulation.workload import parse
@@ -23,18 +23,23 @@ def teams() -> str:
     sizes = (3, 5, 10, 25)
     curves = []
     for name, policy in (
-        ("predictive, at most 3 % abandoned", "predictive"),
+        ("predictive, at most 3\N{NO-BREAK SPACE}% abandoned", "predictive"),
         ("one line per ready agent", "progressive"),
     ):
         points = []
-        for i, n in enumerate(sizes):
+        for n in sizes:
             load = parse(standard_document(n, 0.25, 60, hours=3 if n < 25 else 1))
             report = World(load, policy_named(policy), 77).run().report()
-            points.append((float(i), float(str(report["utilisation"]))))
-        curves.append(Curve(name, tuple(points)))
-    labels = tuple((float(i), str(n)) for i, n in enumerate(sizes))
+            points.append((float(n), float(str(report["utilisation"]))))
+        curves.append(Curve(name, tuple(points), dots=True))
+    marks = tuple((float(n), str(n)) for n in sizes)
     return draw(
-        Axes("Larger teams are kept busier", "agents", "talk and wrap-up, share of time", labels, 0.4, 1.0), curves
+        Picture(
+            "Larger teams are kept busier",
+            Axis("agents in the team", 2, 26, marks=marks),
+            Axis("talk and wrap-up, share of signed-in time", 0.0, 1.0, percent=True),
+            tuple(curves),
+        )
     )
 
 
@@ -45,11 +50,14 @@ def ringing() -> str:
     curves = []
     for p in (0.4, 0.25, 0.1):
         alive = p * route.unanswered / (p * route.unanswered + (1 - p) * route.other + 1e-9)
-        curves.append(Curve(f"{p:.0%} answer", tuple((age / 2, float(alive[age])) for age in range(50))))
-    labels = tuple((float(s), str(s)) for s in (0, 5, 10, 15, 20, 25))
+        curves.append(Curve(f"{100 * p:.0f} % answer", tuple((age / 2, float(alive[age])) for age in range(50))))
     return draw(
-        Axes("The longer it rings, the less to hope", "seconds since dialing", "chance of a person", labels, 0.0, 0.5),
-        curves,
+        Picture(
+            "The longer it rings, the less to hope",
+            Axis("seconds since dialing", 0, 25),
+            Axis("chance that a person will answer", 0.0, 0.5, percent=True),
+            tuple(curves),
+        )
     )
 
 
@@ -65,13 +73,20 @@ def day() -> str:
 
     load = parse(standard_document(25, 0.25, 60, hours=8, drifting=True))
     World(load, policy_named("predictive"), 77, watcher=watch).run()
-    curves = [
+    curves = (
         Curve("abandoned so far today", tuple((t / 3600, share) for t, _, share in seen if share)),
-        Curve("theta", tuple((t / 3600, theta) for t, theta, _ in seen)),
-        Curve("target", ((0.0, 0.03), (8.0, 0.03))),
-    ]
-    labels = tuple((float(h), str(h)) for h in range(9))
-    return draw(Axes("One day of 25 agents, the answer rate drifting", "hours", "share", labels, 0.0, 0.05), curves)
+        Curve("theta, the chance accepted per line", tuple((t / 3600, theta) for t, theta, _ in seen)),
+    )
+    highest = max(y for curve in curves for _, y in curve.points)
+    return draw(
+        Picture(
+            "One day of 25 agents, the answer rate drifting",
+            Axis("hours since the start", 0, 8, marks=tuple((float(hour), str(hour)) for hour in range(9))),
+            Axis("share of the people who answer and meet no agent", 0.0, round_top(highest), percent=True),
+            curves,
+            rules=(Rule("the day's target", 0.03),),
+        )
+    )
 
 
 def main() -> None:

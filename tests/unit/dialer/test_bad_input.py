@@ -98,6 +98,27 @@ def test_an_order_that_is_none_and_one_that_is(program: Program) -> None:
     assert (status, "Cards now dials by value" in told) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--target", "0.6"), ("--target", "nan"), ("--rest-s", "-1"), ("--max-lines", "2.5"), ("--ratio", "21")],
+)
+def test_a_pace_that_cannot_be_kept_and_nothing_changed(program: Program, option: str, value: str) -> None:
+    created(program)
+    status, _ = program("campaign", "pace", "Cards", option, value)
+    assert status != 0
+    assert "3.0%" in program("campaign", "pace", "Cards")[1]
+
+
+def test_a_pace_that_is_changed_and_shown(program: Program) -> None:
+    created(program)
+    words = ("--mode", "predictive", "--rest-s", "15", "--max-lines", "40", "--target", "0.02", "--release-ringing")
+    status, _ = program("campaign", "pace", "Cards", *words)
+    status, told = program("campaign", "pace", "Cards", "--max-lines", "0")
+    assert status == 0
+    for part in ("predictive", "2.0%", "15 s", "no limit of its own", "yes"):
+        assert part in told
+
+
 @pytest.mark.parametrize("seconds", ["4", "301", "soon"])
 def test_a_preview_that_is_too_short_or_too_long_to_look(program: Program, seconds: str) -> None:
     status, told = program(*CREATE.split(), "--mode", "preview", "--preview-s", seconds)

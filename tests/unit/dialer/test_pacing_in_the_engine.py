@@ -281,3 +281,8 @@ def test_the_order_is_explained_where_value_decides_it():
     words = explain("2 new lines", known.figures(()))
     assert "Of equal priority" in words
     assert "chance of the right person (52% of those who answer, 1 conversations known)" in words
+
+
+def test_a_campaigns_rest_and_most_lines_are_pacings() -> None:
+    paced = pacing_settings(replace(CAMPAIGN.settings, rest_s=15.0, max_lines=40))
+    assert (paced.idle_floor_s, paced.max_lines) == (15.0, 40)

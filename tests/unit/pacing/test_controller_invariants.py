@@ -209,3 +209,38 @@ def test_no_cap_is_ever_exceeded(
     assert 0 <= decision.lines_to_add <= min(max(0, n) for n in (free, tokens, 10_000) if n is not None)
     assert decision.caps
     assert decision.lines_to_add <= max(0, ready - ringing) or not brakes(tally)
+
+
+def predictive_floor(states: list[AgentState], ages: list[float], theta: float) -> FloorSnapshot:
+    """Agents of various histories, a line for each age, in the order given."""
+    forecast = Experience().forecast(1, PacingSettings(), [], [], {})
+    team = tuple(AgentView(AgentId(f"a{i}"), state, NOW - 7.0 * (i + 1)) for i, state in enumerate(states))
+    out = tuple(
+        LineView(AttemptId(f"{i:032x}"), LineStage.RINGING, NOW - age, NOW - age, 0.25) for i, age in enumerate(ages)
+    )
+    settings = PacingSettings(mode=Mode.PREDICTIVE)
+    return FloorSnapshot(now=NOW, settings=settings, agents=team, lines=out, forecast=forecast, theta=theta)
+
+
+@given(
+    states=st.lists(st.sampled_from([READY, TALKING, AgentState.WRAP_UP]), min_size=1, max_size=14),
+    ages=st.lists(st.floats(0.0, 24.0), max_size=30),
+    theta=st.floats(0.001, 0.3),
+    less=st.floats(0.0, 1.0),
+    which=st.integers(0, 13),
+)
+def test_predictive_adds_no_more_when_there_is_less_to_serve_with_or_more_to_serve(
+    states: list[AgentState], ages: list[float], theta: float, less: float, which: int
+) -> None:
+    snapshot = predictive_floor(states, ages, theta)
+    usual = decide(snapshot).lines_to_add
+    agents = list(snapshot.agents)
+    del agents[which % len(agents)]
+    likelier = tuple(replace(line, answer_p=0.4) for line in snapshot.lines)
+    waiting = LineView(AttemptId("f" * 32), LineStage.WAITING, NOW - 9.0, NOW - 1.0, 0.25)
+    assert decide(replace(snapshot, agents=tuple(agents))).lines_to_add <= usual
+    assert decide(replace(snapshot, theta=theta * less)).lines_to_add <= usual
+    assert decide(replace(snapshot, lines=likelier)).lines_to_add <= usual
+    assert decide(replace(snapshot, lines=(*snapshot.lines, waiting))).lines_to_add <= usual
+    assert decide(replace(snapshot, inbound_waiting=1)).lines_to_add <= usual
+    assert decide(replace(snapshot, inbound_per_s=0.1)).lines_to_add <= usual

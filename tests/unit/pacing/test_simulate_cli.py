@@ -9,11 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from dialer.simulate_cli import app
-from pacing.simulation.study import interval, standard_document
+from dialer.simulate_tables import print_run
+from pacing.simulation.study import standard_document
 
 pytestmark = pytest.mark.unit
 
 run = CliRunner().invoke
+
+WHAT_IF = ("what-if", "--talk-s", "30", "--hours", "0.15", "--shifts", "3")
 
 
 def workload(folder: Path, **changes: object) -> Path:
@@ -148,13 +151,33 @@ def test_what_if_answers_with_ranges_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "teams.svg"
     result = run(
         app,
-        ["what-if", "--agents", "2,4", "--answer-rate", "0.3", "--talk-s", "30", "--hours", "0.15", "--shifts", "2",
-         "--picture", str(picture), "--json"],
-    )  # fmt: skip
+        [*WHAT_IF, "--agents", "2,4", "--answer-rate", "0.3", "--picture", str(picture), "--json"],
+    )
     small, large = json.loads(result.stdout)
     assert (small["agents"], large["agents"]) == (2, 4)
     assert large["utilisation"]["low"] <= large["utilisation"]["mean"] <= large["utilisation"]["high"]
     assert picture.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_what_if_fits_a_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = run(app, [*WHAT_IF, "--agents", "1,3", "--answer-rate", "0.3"]).stdout.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert any("conversations" in line for line in lines)
+    assert any("per agent hour" in line for line in lines)
+    assert sum(" to " in line for line in lines) == 2
+
+
+def test_a_team_that_reaches_nobody_is_shown_without_a_wait() -> None:
+    nobody = [*WHAT_IF, "--agents", "1", "--answer-rate", "0.000001"]
+    (found,) = json.loads(run(app, [*nobody, "--json"]).stdout, parse_constant=pytest.fail)
+    assert found["idle_s"] is None
+    assert " – " in run(app, nobody).stdout
+
+
+def test_two_shifts_are_too_few_for_a_range() -> None:
+    assert run(app, [*WHAT_IF[:-1], "2", "--agents", "3", "--answer-rate", "0.3"]).exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -164,7 +187,18 @@ def test_what_if_refuses_figures_that_cannot_be(arguments: list[str]) -> None:
     assert run(app, ["what-if", *arguments]).exit_code == 2
 
 
-def test_the_interval_of_a_mean_is_students() -> None:
-    found = interval([1.0, 2.0, 3.0, 4.0])
-    assert found.mean == 2.5
-    assert found.high - found.mean == pytest.approx(3.182 * 1.29099 / 2, rel=0.01)
+def test_the_table_speaks_of_percent_and_milliseconds_and_of_no_fields(tmp_path: Path) -> None:
+    shown = run(app, ["--workload", str(workload(tmp_path))]).stdout
+    assert "talk and wrap-up, of signed-in time" in shown
+    assert "ms, p99 " in shown
+    assert not set("_[{") & set(shown.split("\n", 1)[1])
+
+
+def test_figures_that_are_missing_many_or_new_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run(
+        {"workload": "w", "policy": "p", "seed": 1, "idle_s_per_call": None, "days": [0.01] * 7 + [0.03], "odd_one": 7}
+    )
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "wait between calls –" in shown
+    assert "1.00 %, … (8 days, the worst 3.00 %)" in shown
+    assert "odd one 7" in shown
