@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import mean, stdev
 
 import pytest
@@ -69,6 +70,22 @@ def test_a_rule_without_a_twin_is_refused(policy: str) -> None:
 )
 def test_compiled_is_plain(policy: str) -> None:
     assert far_apart(floor(), policy) == {}
+
+
+def test_the_compiled_drop_limit_is_the_workloads_target() -> None:
+    strict, wide = (
+        mean(
+            float(str(simulate(replace(floor(), target=target), "vicidial-average:max=4", seed)["abandonment"]))
+            for seed in range(10)
+        )
+        for target in (0.005, 0.2)
+    )
+    assert wide > strict + 0.02
+
+
+def test_a_compiled_verdict_after_the_grace_abandons_everybody_and_days_begin_after_the_warm_up() -> None:
+    report = simulate(replace(floor(grace_s=1, verdict_lag_s=1.01), hours=8.5, warm_up_s=1800.0), "power:2", 1)
+    assert (report["abandonment"], report["days"], report["idle_s_per_call"]) == (1.0, [1.0], None)
 
 
 @pytest.mark.parametrize("policy", ["progressive", "power:2", "eis:0", "vicidial-average:max=2"])
