@@ -30,10 +30,10 @@ Result = dict[str, float]
 _PAGE = """# Pacing on harder floors
 
 Written by `make bench-pacing-harder`; not edited by hand. Floors that the rule was not made on, each with 10, 25 and
-100 agents: talk and wrap-up with two humps; a detector that is late and hangs up on one person in a hundred; a third and
-then more than half of the team logging out at once; an answer rate that steps from 0.4 to 0.1 and back; pauses; shifts
-and lunch; a route that is slow to ring, with detection of 3.5 s and many failures. `benchmarks/pacing/workloads/hard-*`
-has the figures.
+100 agents: talk and wrap-up with two humps; a detector that is late and hangs up on one person in a hundred; a third
+and then more than half of the team logging out at once; an answer rate that steps from 0.4 to 0.1 and back; pauses;
+shifts and lunch; a route that is slow to ring, with detection of 3.5 s and many failures.
+`benchmarks/pacing/workloads/hard-*` has the figures.
 
 * **Fairdial**: utilisation with the engine's own decisions, every day held to 3 % abandoned, over four seeds.
 * **worst day**, **worst 15 min**: the largest share abandoned of any day, and of the quarters of an hour with at least
