@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pacing.simulation.study import Outlook, Range
+from reports.terminal import printable
 
 NOTHING: Final = "–"
 """Shown where there is no figure."""
@@ -21,7 +22,7 @@ _DAYS: Final = 6
 def print_run(result: Mapping[str, object]) -> None:
     """One run of one policy. A figure this page has no words for is shown under its own name."""
     title = f"{result['workload']}, {result['policy']}, seed {result['seed']}"
-    table = Table(title=title, title_justify="left", box=None, show_header=False)
+    table = Table(title=printable(title), title_justify="left", box=None, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     known = [name for name in _FIGURES if name in result]
@@ -85,7 +86,7 @@ _FIGURES: Final[Mapping[str, tuple[str, Callable[[object], str]]]] = {
 def print_outlooks(outlooks: Sequence[Outlook], asked: str) -> None:
     """A row of means for each team, its ranges dim below: both fit 80 columns."""
     table = Table(
-        title=f"What if? {asked}",
+        title=printable(f"What if? {asked}"),
         caption="Below each figure: where its mean lies, with 95 % confidence.",
         box=SIMPLE_HEAD,
         leading=1,
