@@ -170,7 +170,7 @@ class Capture:
         try:
             row = await self._catalogue.find(call.attempt)
             if row is None or row.state not in FINAL:
-                row = await self._make_row(call, row)
+                row = await self._make_row(call, row, size)
                 await self._catalogue.write(row)
         except CatalogueError as error:
             log.warning("recording_not_catalogued", attempt=call.attempt, error=str(error))
@@ -202,9 +202,12 @@ class Capture:
             before = size
             await self._pause(LOOK_S)
 
-    async def _make_row(self, call: FinishedCall, earlier: CatalogueRow | None) -> CatalogueRow:
+    async def _make_row(self, call: FinishedCall, earlier: CatalogueRow | None, size: int | None) -> CatalogueRow:
         """Do the blocking work and say what came of it."""
         state = RecordingState.EXPECTED if call.bridged_s == 0 else RecordingState.CAPTURING
+        if not size and call.bridged_s is not None and call.bridged_s <= LENGTH_TOLERANCE_S:
+            # No audio is within what any recording may be shorter than its bridge.
+            return self._row(call, earlier, advance(state, RecordingEvent.TOO_SHORT), None, ())
         try:
             made = await self._off_loop(lambda: make(self._raw(call.attempt), call, self._store, self._staging))
         except FileNotFoundError:

@@ -29,7 +29,7 @@ class RecordingState(StrEnum):
     MISSING = "missing"
     """People were bridged and there is no audio."""
     VOID = "void"
-    """The call ended before anyone was bridged: there was nothing to record."""
+    """The call ended before anyone was bridged, or before any audio could come: there was nothing to record."""
     SEALED = "sealed"
     """Its hash is part of the sealed chain; nothing changes any more."""
 
@@ -41,6 +41,7 @@ class RecordingEvent(StrEnum):
     NEVER_JOINED = "never_joined"
     RAW_COMPLETE = "raw_complete"
     RAW_ABSENT = "raw_absent"
+    TOO_SHORT = "too_short"
     STORE_FAILED = "store_failed"
     CHECKS_PASSED = "checks_passed"
     CHECKS_FAILED = "checks_failed"
@@ -60,6 +61,8 @@ TRANSITIONS: Final[dict[tuple[RecordingState, RecordingEvent], RecordingState]] 
     (_S.CAPTURING, _E.JOINED): _S.CAPTURING,
     (_S.CAPTURING, _E.RAW_COMPLETE): _S.CAPTURED,
     (_S.CAPTURING, _E.RAW_ABSENT): _S.MISSING,
+    # Who hangs up within a few packets of the join leaves a bridge and no audio.
+    (_S.CAPTURING, _E.TOO_SHORT): _S.VOID,
     (_S.CAPTURED, _E.STORE_FAILED): _S.CAPTURED,
     (_S.CAPTURED, _E.CHECKS_PASSED): _S.CHECKED,
     (_S.CAPTURED, _E.CHECKS_FAILED): _S.DEFECTIVE,

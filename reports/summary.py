@@ -202,6 +202,8 @@ def bad_recordings(file: AttemptFile) -> dict[str, tuple[str, ...]]:
 def _faults(line: RecordingLine) -> tuple[str, ...]:
     if line.findings:
         return line.findings
+    if line.state == "void":
+        return ()
     if line.path is None or line.sha256 is None or line.state not in {"checked", "sealed"}:
         return (line.state,)
     return ()

@@ -278,6 +278,18 @@ async def test_a_call_that_was_never_bridged_leaves_no_row_and_no_file(place: Pl
     assert (place.catalogue.rows, place.leftovers()) == ({}, [])
 
 
+@pytest.mark.parametrize("data", [None, b""])
+async def test_a_bridge_too_short_for_any_audio_is_no_missing_recording(place: Place, data: bytes | None) -> None:
+    _ = [place.put(each) for each in (data,) if each is not None]
+    row = await place.row(replace(CALL, bridged_s=0.25))
+    assert (row.state, row.bridged_s, codes(row), place.leftovers()) == (RecordingState.VOID, 0.25, [], [])
+
+
+async def test_a_bridge_long_enough_for_audio_and_none_is_a_missing_recording(place: Place) -> None:
+    row = await place.row(replace(CALL, bridged_s=0.35))
+    assert (row.state, codes(row)) == (RecordingState.MISSING, [FindingCode.NO_FILE])
+
+
 async def test_audio_of_a_call_that_was_never_bridged_is_not_thrown_away(place: Place) -> None:
     place.put(good_raw())
     row = await place.row(replace(CALL, bridged_s=0))

@@ -207,6 +207,11 @@ def test_a_recording_with_any_fault_is_bad(bad: RecordingLine) -> None:
     assert list(evidence.bad_recordings) == [bad.attempt]
 
 
+def test_a_bridge_too_short_for_any_audio_has_no_bad_recording() -> None:
+    _, evidence = summarise(file_of(talk(), recordings=(recording(state="void", path=None, sha256=None),)), [call()])
+    assert evidence.bad_recordings == {}
+
+
 def test_a_recording_that_was_never_made_is_bad() -> None:
     summary, evidence = summarise(file_of(talk()), [call()])
     assert (summary.recordings, summary.recordings_bad) == (0, 1)
