@@ -33,14 +33,13 @@ from pacing.snapshot import (
     Totals,
     WindowTally,
 )
-from pacing.surge import Surge
+from pacing.surge import LATE_S, Surge
 
 REBUILD_S: Final = 120.0
 """Forecast tables are rebuilt this often once much is known, and oftener before."""
 _FIRST_REBUILD_S: Final = 15.0
-_COLD_DIALS: Final = 300
 _COLD_THETA: Final = 2.0 / 3.0
-"""Until this many dials are known, theta is at most this share of the target."""
+"""Until the answer rate is sure, theta is at most this share of the target."""
 _STUCK_S: Final = 90.0
 """A dial without an outcome for so long no longer keeps later ones from being counted."""
 _ALARM_ANSWERS: Final = 50
@@ -112,7 +111,7 @@ class Pacer:
         """
         before = self.agents.get(agent)
         since = self.left.get(agent, -math.inf) if before is None else before.since
-        if not self._hear(now) or (now < since and (before is None or before.state is not state)):
+        if not self._hear(now) or (_is_late(now, since) and (before is None or before.state is not state)):
             self.ignored += 1
             return
         if before is None:
@@ -128,7 +127,7 @@ class Pacer:
     def agent_left(self, agent: AgentId, now: float) -> None:
         """The agent signed out or was lost."""
         before = self.agents.get(agent)
-        if not self._hear(now) or before is None or now < before.since:
+        if not self._hear(now) or before is None or _is_late(now, before.since):
             self.ignored += 1
             return
         self.talked.pop(agent, None)
@@ -387,7 +386,7 @@ class Pacer:
         self.tallies = snapshot.tallies
         self.rebuild(snapshot.now)
         answers = self.experience.answers
-        cold = answers.seen < _COLD_DIALS
+        cold = answers.seen < SURE_FROM
         theta = self.budget.theta(snapshot.tallies, len(self.agents))
         theta = min(theta, _COLD_THETA * self.settings.target) if cold else theta
         rosy = self.calibration.broken() and (self.calibration.ratio() or 0.0) > 1.0
@@ -410,7 +409,7 @@ class Pacer:
         """Make new forecast tables when the present ones are due; a few milliseconds."""
         age = now - self.built_at
         known = self.experience.answers.seen
-        due = _FIRST_REBUILD_S if known < _COLD_DIALS else REBUILD_S
+        due = _FIRST_REBUILD_S if known < SURE_FROM else REBUILD_S
         if 0.0 <= age < due:
             return
         spans = {AgentState.TALKING: list[float](), AgentState.WRAP_UP: list[float]()}
@@ -427,6 +426,11 @@ class Pacer:
         self.forecast = self.experience.forecast(version, self.settings, talking, wrapping, ringing)
         self.surge.expect(self.forecast.route(""), self.experience.rings[""].verdict_s)
         self.built_at = now
+
+
+def _is_late(now: float, since: float) -> bool:
+    """Whether something was overtaken by what is known already; much earlier, and the clock was put back."""
+    return since - LATE_S <= now < since
 
 
 def _with_known(line: LineView, known: LineView | None) -> LineView:

@@ -25,8 +25,8 @@ LEAST: Final = 4
 """Fewer answers than this say nothing."""
 MOST: Final = 6.0
 _AGES: Final = np.arange(AGE_BINS)
-_BACK_SLOTS: Final = 4
-"""Events may come this many half seconds late; an earlier one means that the clock was put back."""
+LATE_S: Final = 30.0
+"""Events may come so late; an earlier one means that the clock was put back."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Surge:
         """Empty the bins of the half seconds that have passed."""
         slot = int(now / AGE_STEP_S)
         passed = slot - self.slot
-        if passed < -_BACK_SLOTS:  # the clock was put back: what came "later" says nothing any more
+        if passed * AGE_STEP_S < -LATE_S:  # the clock was put back: what came "later" says nothing any more
             self.mass[:] = 0.0
             self.answers.clear()
             self.factor, self.looked, self.slot = 1.0, -1, slot

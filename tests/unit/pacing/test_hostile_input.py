@@ -123,6 +123,14 @@ def test_an_agent_who_left_is_not_brought_back_by_what_was_before() -> None:
     assert len(snapshot_of(pacer, 91.0).agents) == 1
 
 
+def test_agents_go_on_after_the_clock_was_put_back() -> None:
+    pacer = busy_floor(0)
+    pacer.agent_is(ALICE, AgentState.READY, 5000.0)
+    pacer.agent_is(ALICE, AgentState.TALKING, 1000.0)
+    (agent,) = snapshot_of(pacer, 1001.0).agents
+    assert (agent.state, agent.since, pacer.ignored) == (AgentState.TALKING, 1000.0, 0)
+
+
 def test_a_line_that_ended_is_not_dialed_by_an_event_that_comes_again() -> None:
     pacer = busy_floor()
     pacer.dialed(LINE, 10.0)
